@@ -1,0 +1,73 @@
+// The words that `storage` (which makes commits) and `log` (which makes them durable) share, so
+// that neither room needs to know the other.
+
+/** One database page as SQLite wrote it. */
+export interface PageImage {
+  /** 1-based, as SQLite counts. */
+  readonly pageNumber: number
+  readonly bytes: Uint8Array
+}
+
+/** A logical write to the KV table; `undefined` deletes the key. */
+export interface KvOperation {
+  readonly key: string
+  readonly value: Uint8Array | undefined
+}
+
+/**
+ * Everything one commit changed in one object: what recovery needs to bring the object from the
+ * state after commit `sequence - 1` to the state after commit `sequence`.
+ */
+export interface CommitRecord {
+  /** `<namespace key>/<64 hex digits>`; names the object in the log and its file on disk. */
+  readonly object: string
+  /** Grows with every change of owner; 0 on a single node. */
+  readonly fence: number
+  /** 1 for the first commit since the object's database was opened, then without gaps. */
+  readonly sequence: number
+  readonly pageSize: number
+  /** Size of the database after this commit, in pages. */
+  readonly databasePages: number
+  readonly pages: readonly PageImage[]
+  readonly kv: readonly KvOperation[]
+  /** The object's alarm after this commit; `null` when it has none. */
+  readonly alarmAt: number | null
+}
+
+/** A commit that SQLite accepted and the log has not confirmed yet. */
+export interface PendingCommit {
+  readonly record: CommitRecord
+  /** The record is durable. Called once, outside of any turn, in the order of the log. */
+  confirmed(): void
+  /** The record will never be durable. Called once, instead of `confirmed`. */
+  failed(error: Error): void
+}
+
+/** One object that has something to commit. */
+export interface CommitSource {
+  /**
+   * Ends the open implicit transaction and hands over every commit not yet handed over, in order.
+   * Called by the log, outside of any turn, when it is ready for its next batch.
+   *
+   * Never throws: what SQLite refuses to commit is the object's own failure and breaks that object.
+   */
+  takeCommits(): readonly PendingCommit[]
+}
+
+/**
+ * The port behind which commits become durable. Adapters: file, memory, PostgreSQL (cluster).
+ *
+ * Batches are chosen by the log: when its writer is ready, it takes the commits of every enlisted
+ * source, makes them durable together, and then confirms them in order.
+ */
+export interface CommitLog {
+  /** `source` has something to commit. Enlisting twice before the next batch counts once. */
+  enlist(source: CommitSource): void
+  /**
+   * The turn loop is done for now: form a batch if the writer is free. (While it is busy, the next
+   * batch is formed as soon as it is ready, and this does nothing.)
+   */
+  flush(): void
+  /** Confirms or fails all that was enlisted, then stops. */
+  close(): Promise<void>
+}

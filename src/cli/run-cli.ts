@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ConfigError } from '../config/index.ts'
+import { serve, type ServeArguments } from './serve.ts'
+
+/** The arguments are wrong; the message is one line. */
+class UsageError extends Error {}
+
+const overview = `Usage: sluice <command>
+
+Commands:
+  serve PROJECT   Run a project and serve it over HTTP
+
+Options:
+  --help          Show this, or the help of a command
+  --version       Show the version`
+
+const serveHelp = `Usage: sluice serve PROJECT [options]
+
+PROJECT is a folder with a Wrangler config (wrangler.jsonc, .json or .toml), or a single .ts or .js
+file: each class it exports that extends DurableObject is bound under its own name.
+
+Options:
+  --port P              Port; 0 chooses a free one (8787)
+  --host H              Address to listen on (127.0.0.1)
+  --data DIR            Folder of all durable state (.sluice/data beside the project)
+  --confirm-delay MS    Delay every confirmation of durability, to see what the output gate holds (0)
+  --help                Show this`
+
+/** Runs one command. @returns the exit code */
+export async function runCli(values: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(values)
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof ConfigError)) throw error
+    console.error(`sluice: ${error.message}`)
+    return 1
+  }
+}
+
+async function dispatch([command, ...rest]: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'serve': {
+      const parsed = parseServe(rest)
+      if (parsed !== 'help') return serve(parsed)
+      console.log(serveHelp)
+      return 0
+    }
+    case '--version':
+      console.log(version())
+      return 0
+    case '--help':
+    case undefined:
+      console.log(overview)
+      return command === undefined ? 1 : 0
+    default:
+      throw new UsageError(`unknown command '${command}'; see 'sluice --help'`)
+  }
+}
+
+function parseServe(values: readonly string[]): ServeArguments | 'help' {
+  const { options, positionals } = parse(values)
+  if (options.help === true) return 'help'
+  const [project, ...others] = positionals
+  if (project === undefined) {
+    throw new UsageError(`serve needs a PROJECT: a folder or a .ts or .js file; see 'sluice serve --help'`)
+  }
+  if (others.length > 0) throw new UsageError(`serve takes one PROJECT, not also '${others[0]}'`)
+  return {
+    project,
+    port: parseNumber('--port', options.port ?? '8787', 65_535),
+    host: options.host ?? '127.0.0.1',
+    data: options.data,
+    confirmDelayMs: parseNumber('--confirm-delay', options['confirm-delay'] ?? '0', 3_600_000),
+  }
+}
+
+function parse(values: readonly string[]): {
+  options: {
+    port?: string
+    host?: string
+    data?: string
+    'confirm-delay'?: string
+    help?: boolean
+  }
+  positionals: string[]
+} {
+  try {
+    const { values: options, positionals } = parseArgs({
+      args: [...values],
+      allowPositionals: true,
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        data: { type: 'string' },
+        'confirm-delay': { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    })
+    return { options, positionals }
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
+    // The first sentence says what is wrong; Node's advice about `--` does not help here.
+    throw new UsageError(`${message.split('. ', 1)[0]}; see 'sluice serve --help'`)
+  }
+}
+
+function parseNumber(option: string, text: string, max: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value <= max) return value
+  throw new UsageError(`${option} is '${text}', a whole number from 0 to ${max} was wanted`)
+}
+
+function version(): string {
+  const path = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
+}

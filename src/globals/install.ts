@@ -1,0 +1,114 @@
+import { toUserRequest, userFetch } from './fetch.ts'
+import { callingOwner, gated, ownerHere } from './gated.ts'
+import { native } from './native.ts'
+import { UserRequest, type UserRequestInit } from './request.ts'
+import { UserResponse } from './response.ts'
+import { createTimerGlobals, waitFor } from './timers.ts'
+
+let isInstalled = false
+// Raised while the user's modules are evaluated: their top level has no owner yet, but what it
+// captures (`class X extends Response`, `const f = fetch`) must be the user's version.
+let loadsInProgress = 0
+
+/** Runs `load`, during which classes read from the global object are those of user code. */
+export async function withUserClasses<T>(load: () => Promise<T>): Promise<T> {
+  loadsInProgress += 1
+  try {
+    return await load()
+  } finally {
+    loadsInProgress -= 1
+  }
+}
+
+/**
+ * Puts the gated versions of timers, fetch, Request, Response and crypto in place, once per thread.
+ * Code without an owner (the embedding program, Node itself) keeps getting Node's own behaviour.
+ */
+export function installGlobals(): void {
+  if (isInstalled) return
+  isInstalled = true
+  inheritFrom(UserRequest, native.Request)
+  inheritFrom(UserResponse, native.Response)
+  definePerOwner('Request', native.Request, UserRequest)
+  definePerOwner('Response', native.Response, UserResponse)
+  const functions = {
+    ...createTimerGlobals(),
+    fetch: (input: unknown, init?: UserRequestInit) => {
+      const owner = callingOwner('fetch')
+      if (owner === undefined) return native.fetch(input as string, init as RequestInit)
+      return userFetch(owner, toUserRequest(input), init)
+    },
+    queueMicrotask: (callback: () => void) => {
+      native.queueMicrotask(typeof callback === 'function' ? guarded(callback) : callback)
+    },
+  }
+  for (const [name, value] of Object.entries(functions)) {
+    Object.defineProperty(value, 'name', { value: name, configurable: true })
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+  }
+  Object.defineProperty(globalThis, 'scheduler', {
+    value: { wait: userWait },
+    configurable: true,
+    writable: true,
+  })
+  gatePromises(crypto.subtle, Object.getPrototypeOf(crypto.subtle) as object)
+}
+
+function userWait(delayMs: number, options?: { signal?: AbortSignal }): Promise<void> {
+  const owner = callingOwner('scheduler.wait')
+  if (owner !== undefined) return waitFor(owner, Number(delayMs) || 0, options?.signal)
+  return new Promise((resolve) => native.setTimeout(resolve, delayMs))
+}
+
+// `instanceof Response` holds for both classes: what the shared base declares is copied onto the
+// user's class, which is then hung under Node's.
+function inheritFrom(user: { prototype: object }, node: { prototype: object }): void {
+  const name = (node as { name?: string }).name ?? ''
+  Object.defineProperty(user, 'name', { value: name, configurable: true })
+  const prototype = user.prototype
+  const base = Object.getPrototypeOf(prototype) as object
+  for (const key of Reflect.ownKeys(base)) {
+    if (key === 'constructor' || Object.hasOwn(prototype, key)) continue
+    const descriptor = Object.getOwnPropertyDescriptor(base, key)
+    if (descriptor !== undefined) Object.defineProperty(prototype, key, descriptor)
+  }
+  Object.setPrototypeOf(prototype, node.prototype)
+}
+
+function definePerOwner(name: string, node: unknown, user: unknown): void {
+  let replaced: unknown
+  Object.defineProperty(globalThis, name, {
+    configurable: true,
+    get: () => replaced ?? (loadsInProgress > 0 || ownerHere() !== undefined ? user : node),
+    set: (value: unknown) => {
+      replaced = value
+    },
+  })
+}
+
+/** A throw in a microtask belongs to the owner of the code, not to the process. */
+function guarded(callback: () => void): () => void {
+  const owner = ownerHere()
+  if (owner === undefined) return callback
+  return () => {
+    try {
+      callback()
+    } catch (error) {
+      owner.uncaught(error)
+    }
+  }
+}
+
+// Every method of WebCrypto that returns a promise settles it by a delivered event. [GL5]
+function gatePromises(target: object, prototype: object): void {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    const method: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value
+    if (typeof method !== 'function' || name === 'constructor') continue
+    const wrapped = (...values: unknown[]): unknown => {
+      const start = (): Promise<unknown> => Reflect.apply(method, target, values) as Promise<unknown>
+      const owner = callingOwner(`crypto.subtle.${name}`)
+      return owner === undefined ? start() : gated(owner, start)
+    }
+    Object.defineProperty(prototype, name, { value: wrapped, configurable: true, writable: true })
+  }
+}

@@ -1,0 +1,260 @@
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import {
+  assert,
+  type CommitLog,
+  type CommitSource,
+  DurableError,
+  type PendingCommit,
+} from '../base/index.ts'
+import type { WriterReply, WriterRequest } from './log-writer.ts'
+import { encodeBatchHeader, encodeRecord, segmentHeaderBytes } from './record.ts'
+
+export interface FileLogOptions {
+  /** Holds the segments and nothing else; must exist. */
+  readonly directory: string
+  /** Number of the first segment to write; no file of that number or a higher one may exist. */
+  readonly firstSegment: number
+  /** A segment that is larger gets no further batch. */
+  readonly segmentBytesMax?: number
+  /** A segment is full: its objects should be checkpointed, then it can be dropped. */
+  readonly onSegmentFull?: (segment: Segment) => void
+  /** For tests: URL of a module that exports `files: LogFiles`. */
+  readonly filesModule?: string
+}
+
+export interface Segment {
+  readonly number: number
+  readonly path: string
+  /** Every object with a confirmed record in it. */
+  readonly objects: ReadonlySet<string>
+}
+
+interface OpenSegment extends Segment {
+  readonly objects: Set<string>
+  // Confirmed bytes only: what a failed batch may have left behind them does not count.
+  bytes: number
+}
+
+interface Batch {
+  readonly commits: readonly PendingCommit[]
+  readonly bytes: number
+  /** The segment that was opened for this batch; it exists only if that worked. */
+  readonly opened: OpenSegment | undefined
+  error: string | undefined
+  repliesExpected: number
+}
+
+const defaultSegmentBytesMax = 64 * 1024 * 1024
+
+/**
+ * The commit log of one shard, in files. While one batch is being made durable, the next one
+ * gathers: under load every fdatasync confirms many objects. [CL1]
+ */
+export class FileLog implements CommitLog {
+  readonly #options: FileLogOptions
+  readonly #writer: Worker
+  // Oldest first; batches go to the last one.
+  readonly #segments: OpenSegment[] = []
+  readonly #requests = new Map<number, (error: Error | undefined) => void>()
+  #sources = new Set<CommitSource>()
+  #inFlight: Batch | undefined
+  // Raised at the start, when a segment is full, and when the disk refused a batch. [CL5]
+  #needsSegment = true
+  #nextSegmentNumber: number
+  #batchCount = 0
+  #requestCount = 0
+  #whenIdle: (() => void) | undefined
+  #writerError: Error | undefined
+  #isClosing = false
+
+  constructor(options: FileLogOptions) {
+    this.#options = options
+    this.#nextSegmentNumber = options.firstSegment
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    this.#writer = new Worker(new URL(`./log-writer.${extension}`, import.meta.url), {
+      workerData: { directory: options.directory, filesModule: options.filesModule },
+    })
+    this.#writer.unref()
+    this.#writer.on('message', (reply: WriterReply) => this.#onReply(reply))
+    this.#writer.on('error', (error) => this.#onWriterLost(error))
+    this.#writer.on('exit', () => this.#onWriterLost(new Error('the log writer has ended')))
+  }
+
+  enlist(source: CommitSource): void {
+    this.#sources.add(source)
+  }
+
+  flush(): void {
+    if (this.#inFlight !== undefined || this.#sources.size === 0) return
+    const sources = this.#sources
+    this.#sources = new Set()
+    const commits: PendingCommit[] = []
+    for (const source of sources) commits.push(...source.takeCommits())
+    if (commits.length > 0) this.#write(commits)
+  }
+
+  /** The segments that hold records, oldest first. */
+  segments(): readonly Segment[] {
+    return this.#segments
+  }
+
+  /** Makes database files durable, in the writer thread. */
+  syncFiles(paths: readonly string[]): Promise<void> {
+    return this.#request((id) => ({ kind: 'sync', id, paths }))
+  }
+
+  /**
+   * Deletes the segments up to number `last`: every object in them is in its own database file,
+   * durably. [CL6]
+   */
+  async dropSegments(last: number): Promise<void> {
+    const kept = this.#segments.filter((segment) => segment.number > last)
+    const dropped = this.#segments.splice(0, this.#segments.length - kept.length)
+    if (dropped.length === 0) return
+    if (kept.length === 0) this.#needsSegment = true
+    await this.#request((id) => ({ kind: 'drop', id, paths: dropped.map(({ path }) => path) }))
+  }
+
+  async close(): Promise<void> {
+    for (this.flush(); this.#inFlight !== undefined; this.flush()) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve
+      })
+    }
+    this.#isClosing = true
+    if (this.#writerError !== undefined) return
+    const ended = new Promise((resolve) => this.#writer.once('exit', resolve))
+    this.#writer.ref()
+    this.#writer.postMessage({ kind: 'close' } satisfies WriterRequest)
+    await ended
+  }
+
+  #write(commits: readonly PendingCommit[]): void {
+    const opened = this.#needsSegment ? this.#openSegment() : undefined
+    const parts = commits.flatMap(({ record }) => encodeRecord(record))
+    this.#batchCount += 1
+    const bytes = concatenate([encodeBatchHeader(this.#batchCount, parts), ...parts])
+    this.#inFlight = {
+      commits,
+      bytes: bytes.byteLength,
+      opened,
+      error: undefined,
+      repliesExpected: opened === undefined ? 1 : 2,
+    }
+    if (this.#writerError === undefined) {
+      this.#writer.ref()
+      this.#writer.postMessage({ kind: 'batch', bytes } satisfies WriterRequest, [bytes.buffer])
+    } else {
+      // Later: whoever enlisted must not hear of it from inside its own call.
+      const { message } = this.#writerError
+      setImmediate(() => this.#settle(message))
+    }
+  }
+
+  #openSegment(): OpenSegment {
+    const number = this.#nextSegmentNumber
+    this.#nextSegmentNumber += 1
+    const last = this.#segments.at(-1)
+    const path = join(this.#options.directory, segmentName(number))
+    const previous = { number: last?.number ?? 0, bytes: last?.bytes ?? 0 }
+    if (this.#writerError === undefined) {
+      const request: WriterRequest = { kind: 'segment', number, path, previous }
+      this.#writer.postMessage(request)
+    }
+    const segment = { number, path, objects: new Set<string>(), bytes: segmentHeaderBytes }
+    this.#segments.push(segment)
+    this.#needsSegment = false
+    return segment
+  }
+
+  #onReply(reply: WriterReply): void {
+    if (reply.kind === 'done') {
+      const finish = this.#requests.get(reply.id)
+      this.#requests.delete(reply.id)
+      finish?.(reply.error === undefined ? undefined : new DurableError(reply.error))
+      return
+    }
+    const batch = this.#inFlight
+    assert(batch !== undefined, 'the log writer answers what it was not asked')
+    batch.error ??= reply.error
+    batch.repliesExpected -= 1
+    if (batch.repliesExpected === 0) this.#settle(batch.error)
+  }
+
+  #settle(error: string | undefined): void {
+    const batch = this.#inFlight
+    this.#inFlight = undefined
+    this.#unrefWhenIdle()
+    if (batch === undefined) return
+    if (error === undefined) this.#confirm(batch)
+    else this.#refuse(batch, error)
+    this.flush()
+    if (this.#inFlight === undefined) {
+      this.#whenIdle?.()
+      this.#whenIdle = undefined
+    }
+  }
+
+  #confirm(batch: Batch): void {
+    const segment = this.#segments.at(-1)
+    assert(segment !== undefined, 'a batch was written to no segment')
+    segment.bytes += batch.bytes
+    for (const { record } of batch.commits) segment.objects.add(record.object)
+    for (const commit of batch.commits) commit.confirmed()
+    if (segment.bytes < (this.#options.segmentBytesMax ?? defaultSegmentBytesMax)) return
+    this.#needsSegment = true
+    this.#options.onSegmentFull?.(segment)
+  }
+
+  // [CL5] What the disk refused is never confirmed; the header of the next segment says up to where
+  // this one counts, and a segment that got no batch does not count at all.
+  #refuse(batch: Batch, reason: string): void {
+    this.#needsSegment = true
+    if (batch.opened !== undefined) this.#segments.pop()
+    const error = new DurableError(`Cannot make a commit durable: ${reason}`)
+    for (const commit of batch.commits) commit.failed(error)
+  }
+
+  #onWriterLost(error: Error): void {
+    if (this.#isClosing || this.#writerError !== undefined) return
+    this.#writerError = error
+    for (const finish of this.#requests.values()) finish(error)
+    this.#requests.clear()
+    this.#settle(error.message)
+  }
+
+  #request(make: (id: number) => WriterRequest): Promise<void> {
+    if (this.#writerError !== undefined) return Promise.reject(this.#writerError)
+    this.#requestCount += 1
+    const id = this.#requestCount
+    this.#writer.ref()
+    return new Promise((resolve, reject) => {
+      this.#requests.set(id, (error) => {
+        this.#unrefWhenIdle()
+        if (error === undefined) resolve()
+        else reject(error)
+      })
+      this.#writer.postMessage(make(id))
+    })
+  }
+
+  #unrefWhenIdle(): void {
+    if (this.#inFlight === undefined && this.#requests.size === 0) this.#writer.unref()
+  }
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(8, '0')}.log`
+}
+
+// Its own buffer, not a part of Node's pool: it is transferred to the writer.
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.byteLength
+  }
+  return whole
+}

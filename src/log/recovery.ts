@@ -1,0 +1,235 @@
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import type { CommitRecord } from '../base/index.ts'
+import { segmentName } from './file-log.ts'
+import {
+  batchHeaderBytes,
+  decodeBatchHeader,
+  decodeRecords,
+  decodeSegmentHeader,
+  LogFormatError,
+  type PreviousSegment,
+  segmentHeaderBytes,
+} from './record.ts'
+
+/** The state of one object after its last logged commit, as far as the log holds it. */
+export interface RecoveredObject {
+  readonly object: string
+  readonly sequence: number
+  readonly alarmAt: number | null
+  readonly pageSize: number
+  readonly databasePages: number
+  /** The newest image of each page that the log holds; 1-based. */
+  readonly pages: ReadonlyMap<number, Uint8Array>
+}
+
+export interface RecoveryReport {
+  /** The segments read; they can be deleted once everything restored is durable. */
+  readonly segmentPaths: readonly string[]
+  /** A number above every segment that exists. */
+  readonly nextSegment: number
+  readonly objectCount: number
+  readonly recordCount: number
+  /** Bytes behind the last whole batch, which was being written when the process ended. */
+  readonly tornBytes: number
+}
+
+interface SegmentFile {
+  readonly number: number
+  readonly path: string
+  readonly fd: number
+  /** Up to where the file counts; known from the next segment, or the end of the file. */
+  bytes: number
+  readonly previous: PreviousSegment
+}
+
+interface ObjectIndex {
+  last: CommitRecord
+  readonly pages: Map<number, { readonly fd: number; readonly offset: number }>
+}
+
+/**
+ * Reads the log of a shard and hands over each object's last state. Reads only; running it twice
+ * gives the same. [CL7]
+ *
+ * @param restore brings one object's database file to the given state
+ * @throws LogFormatError when anything but the tail of the last segment is damaged: an older state
+ *   must not be served as if it were current [CL3]
+ */
+export function recoverLog(
+  directory: string,
+  restore: (object: RecoveredObject) => void,
+): RecoveryReport {
+  const { segments, nextSegment, paths } = openSegments(directory)
+  try {
+    const objects = new Map<string, ObjectIndex>()
+    let recordCount = 0
+    let tornBytes = 0
+    for (const [i, segment] of segments.entries()) {
+      const isLast = i === segments.length - 1
+      const end = readSegment(segment, (record, offsets) => {
+        recordCount += 1
+        indexRecord(objects, record, offsets, segment)
+      })
+      if (end === segment.bytes) continue
+      if (!isLast) throw damaged(segment, end)
+      requireTorn(segment, end)
+      tornBytes = segment.bytes - end
+    }
+    for (const [object, index] of objects) restore(readObject(object, index))
+    return {
+      segmentPaths: paths,
+      nextSegment,
+      objectCount: objects.size,
+      recordCount,
+      tornBytes,
+    }
+  } finally {
+    for (const { fd } of segments) closeSync(fd)
+  }
+}
+
+function openSegments(directory: string): {
+  segments: SegmentFile[]
+  nextSegment: number
+  paths: string[]
+} {
+  const numbers = readdirSync(directory)
+    .filter((name) => /^\d{8}\.log$/.test(name))
+    .map((name) => Number.parseInt(name, 10))
+    .sort((a, b) => b - a)
+  const segments: SegmentFile[] = []
+  let following: SegmentFile | undefined
+  for (const number of numbers) {
+    // A number between two that follow each other was refused by the disk at its creation. [CL5]
+    if (following !== undefined && number > following.previous.number) continue
+    const segment = openSegment(join(directory, segmentName(number)), number)
+    if (segment === undefined) continue
+    if (following?.previous.number === number) {
+      if (segment.bytes < following.previous.bytes) throw damaged(segment, segment.bytes)
+      segment.bytes = following.previous.bytes
+    }
+    segments.unshift(segment)
+    following = segment
+  }
+  const paths = numbers.map((number) => join(directory, segmentName(number)))
+  return { segments, nextSegment: (numbers[0] ?? 0) + 1, paths }
+}
+
+function openSegment(path: string, number: number): SegmentFile | undefined {
+  const fd = openSync(path, 'r')
+  try {
+    const bytes = fstatSync(fd).size
+    const header = readAt(fd, 0, Math.min(bytes, segmentHeaderBytes))
+    // The process ended while the header was being written: no batch can be behind it.
+    if (bytes <= segmentHeaderBytes && !isHeader(header, path)) {
+      closeSync(fd)
+      return undefined
+    }
+    return { number, path, fd, bytes, previous: decodeSegmentHeader(header, path) }
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function isHeader(header: Buffer, path: string): boolean {
+  try {
+    decodeSegmentHeader(header, path)
+    return true
+  } catch (error) {
+    if (error instanceof LogFormatError) return false
+    throw error
+  }
+}
+
+/** @returns where the whole batches end */
+function readSegment(
+  segment: SegmentFile,
+  onRecord: (record: CommitRecord, pageOffset: (page: Uint8Array) => number) => void,
+): number {
+  let at = segmentHeaderBytes
+  for (;;) {
+    const batch = readBatch(segment, at)
+    if (batch === undefined) return at
+    const start = at + batchHeaderBytes
+    for (const record of decodeRecords(batch)) {
+      onRecord(record, (page) => start + page.byteOffset - batch.byteOffset)
+    }
+    at = start + batch.length
+  }
+}
+
+function readBatch(segment: SegmentFile, at: number): Buffer | undefined {
+  if (at + batchHeaderBytes > segment.bytes) return undefined
+  const header = decodeBatchHeader(readAt(segment.fd, at, batchHeaderBytes))
+  if (header === undefined || at + batchHeaderBytes + header.bytes > segment.bytes) return undefined
+  const batch = readAt(segment.fd, at + batchHeaderBytes, header.bytes)
+  return crc32(batch) === header.checksum ? batch : undefined
+}
+
+function indexRecord(
+  objects: Map<string, ObjectIndex>,
+  record: CommitRecord,
+  pageOffset: (page: Uint8Array) => number,
+  segment: SegmentFile,
+): void {
+  if (record.kv.length > 0) {
+    throw new LogFormatError(
+      `Cannot recover '${record.object}' from '${segment.path}': it has logical KV records, which this Sluice does not write`,
+    )
+  }
+  let index = objects.get(record.object)
+  if (index === undefined) {
+    index = { last: record, pages: new Map() }
+    objects.set(record.object, index)
+  } else if (record.sequence !== 1 && record.sequence !== index.last.sequence + 1) {
+    throw new LogFormatError(
+      `Cannot recover '${record.object}' from '${segment.path}': commit ${record.sequence} follows commit ${index.last.sequence}`,
+    )
+  }
+  index.last = { ...record, pages: [] }
+  for (const { pageNumber, bytes } of record.pages) {
+    index.pages.set(pageNumber, { fd: segment.fd, offset: pageOffset(bytes) })
+  }
+  for (const pageNumber of index.pages.keys()) {
+    if (pageNumber > record.databasePages) index.pages.delete(pageNumber)
+  }
+}
+
+function readObject(object: string, { last, pages }: ObjectIndex): RecoveredObject {
+  const images = new Map<number, Uint8Array>()
+  for (const [pageNumber, { fd, offset }] of pages) {
+    images.set(pageNumber, readAt(fd, offset, last.pageSize))
+  }
+  const { sequence, alarmAt, pageSize, databasePages } = last
+  return { object, sequence, alarmAt, pageSize, databasePages, pages: images }
+}
+
+// A batch that was being written leaves no whole batch behind it. If there is one, the damage is in
+// the middle, and what follows was confirmed.
+function requireTorn(segment: SegmentFile, from: number): void {
+  const rest = readAt(segment.fd, from, segment.bytes - from)
+  for (let at = 1; at + batchHeaderBytes <= rest.length; at += 1) {
+    if (rest[at] !== 0x31 || decodeBatchHeader(rest.subarray(at)) === undefined) continue
+    if (readBatch(segment, from + at) !== undefined) throw damaged(segment, from)
+  }
+}
+
+function damaged(segment: SegmentFile, at: number): LogFormatError {
+  return new LogFormatError(
+    `Cannot recover from '${segment.path}': it is damaged at byte ${at}, before the end of what was confirmed`,
+  )
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
+  const buffer = Buffer.alloc(length)
+  let read = 0
+  while (read < length) {
+    const count = readSync(fd, buffer, read, length - read, position + read)
+    if (count === 0) return buffer.subarray(0, read)
+    read += count
+  }
+  return buffer
+}

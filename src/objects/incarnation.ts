@@ -1,0 +1,293 @@
+import { assert, DurableError, type Timers } from '../base/index.ts'
+import { type CriticalSection, InputGate, type InputLock, OutputGate } from '../gates/index.ts'
+import { copyError } from '../rpc/index.ts'
+import type { ObjectStore } from '../storage/index.ts'
+import { currentTurn, type Entry, type Outgoing, pump } from '../turns/index.ts'
+import { EventOwner } from './event-owner.ts'
+
+const criticalSectionMs = 30_000
+const confirmMs = 30_000
+const sectionDepthMax = 64
+
+export interface IncarnationOptions {
+  /** For messages: class and name, or class and id. */
+  readonly label: string
+  /** Hex. */
+  readonly objectId: string
+  /** Lent: the store may outlive this incarnation. */
+  readonly store: ObjectStore
+  readonly timers: Timers
+  /** Makes the user's instance; runs inside the first turn. */
+  readonly construct: (incarnation: Incarnation) => object
+  /** This incarnation is over; the next event finds a new one. Called once. */
+  readonly ended: (error: unknown) => void
+  /** Something the developer should see; no caller gets it. */
+  readonly report: (message: string, error: unknown) => void
+}
+
+/**
+ * One life of an object in memory, from wake to evict or reset: its gates, its instance, and the
+ * calls it owes an answer. [OB1]
+ */
+export class Incarnation extends EventOwner {
+  readonly label: string
+  readonly store: ObjectStore
+  protected readonly objectId: string
+  readonly #options: IncarnationOptions
+  readonly #inputGate: InputGate
+  readonly #outputGate: OutputGate
+  readonly #rootEntry: Entry
+  #instance: object | undefined
+  #isConstructed = false
+
+  constructor(options: IncarnationOptions) {
+    super()
+    this.label = options.label
+    this.objectId = options.objectId
+    this.store = options.store
+    this.#options = options
+    this.#inputGate = new InputGate({ broken: (error) => this.break(error) })
+    this.#outputGate = new OutputGate({ broken: (error) => this.break(error) })
+    this.#rootEntry = this.#entryThrough(this.#inputGate)
+    this.#attachStore()
+    // [OB2] The constructor takes the lock ahead of the event that woke the object.
+    this.#rootEntry.deliverLater(() => this.#construct())
+  }
+
+  /** Nothing is under way: the instance may be dropped without anybody noticing. */
+  get isIdle(): boolean {
+    return (
+      this.#isConstructed &&
+      !this.hasCalls &&
+      !this.hasWaits &&
+      !this.#inputGate.isLocked &&
+      this.#outputGate.isOpen &&
+      !this.store.hasUnconfirmed
+    )
+  }
+
+  /** Whether this incarnation's own code runs, in its own turn. */
+  get holdsTurn(): boolean {
+    return currentTurn()?.owner === this
+  }
+
+  entry(): Entry {
+    const gate = this.#gateHere()
+    return gate === this.#inputGate ? this.#rootEntry : this.#entryThrough(gate)
+  }
+
+  turnEnded(): void {
+    if (this.broken === undefined) this.store.turnEnded()
+    else this.store.turnAborted()
+  }
+
+  uncaught(error: unknown): void {
+    this.#options.report('Uncaught error', error)
+  }
+
+  /**
+   * Ends this incarnation: nothing more enters or leaves, unanswered calls fail with `error`, and
+   * the writes of the turn that runs now are rolled back. [OB4]
+   */
+  break(error: unknown): void {
+    if (!this.setBroken(error)) return
+    this.#inputGate.break(error)
+    this.#outputGate.break(error)
+    this.store.setListener(undefined)
+    if (!this.holdsTurn) this.store.turnAborted()
+    this.#options.ended(error)
+  }
+
+  /** Lets go of the store. Only for an idle incarnation: nothing of it can run afterwards. */
+  evict(): void {
+    assert(this.isIdle, `${this.label} is evicted while something is under way`)
+    this.store.setListener(undefined)
+  }
+
+  /** @throws the error that broke this incarnation, if any */
+  requireAlive(): void {
+    if (this.broken !== undefined) throw copyError(this.broken.error, { durableObjectReset: true })
+  }
+
+  /**
+   * Runs `callback` while no other event is delivered; its value arrives before any queued event.
+   * When it fails, so does this incarnation, and the promise never settles. [CS, OB5]
+   *
+   * @throws Error when nested more than 64 deep
+   */
+  blockConcurrencyWhile<T>(callback: () => T | Promise<T>): Promise<T> {
+    const section = this.#startSection()
+    return new Promise((resolve) => {
+      this.#runSection(section, callback, resolve, (error) => section.failed(error))
+    })
+  }
+
+  /** As {@link blockConcurrencyWhile}, but an error of `callback` is the caller's. */
+  runExclusively<T>(callback: () => Promise<T>): Promise<T> {
+    const section = this.#startSection()
+    return new Promise((resolve, reject) => {
+      const settled = (): Promise<() => void> =>
+        callback().then(
+          (value) => () => resolve(value),
+          (error: unknown) => () => reject(error),
+        )
+      this.#runSection(
+        section,
+        settled,
+        (settle) => settle(),
+        (error) => section.failed(error),
+      )
+    })
+  }
+
+  /** Keeps this incarnation in memory until `promise` settles; an error is reported. */
+  waitUntil(promise: unknown): void {
+    this.waitStarted()
+    Promise.resolve(promise).then(
+      () => this.waitEnded(),
+      (error: unknown) => {
+        this.waitEnded()
+        this.#options.report('Uncaught error in waitUntil()', error)
+      },
+    )
+  }
+
+  /** Calls back when everything written so far is confirmed. */
+  whenConfirmed(callback: (error: Error | undefined) => void): void {
+    this.store.whenConfirmed(callback)
+  }
+
+  protected leave(message: Outgoing): void {
+    this.#outputGate.wait(message)
+  }
+
+  protected target(): object {
+    if (this.#instance === undefined) throw new Error('Cannot deliver a call: no instance exists')
+    return this.#instance
+  }
+
+  protected rootEntry(): Entry {
+    return this.#rootEntry
+  }
+
+  protected override strayed(operation: string): void {
+    const where = new Error(
+      `${operation} was called by code of ${this.label} outside of its turns: it waits for the gate. ` +
+        'A callback of something that Sluice does not wrap is the usual cause',
+    )
+    this.#options.report('Stray continuation', where)
+  }
+
+  #construct(): void {
+    try {
+      this.#instance = this.#options.construct(this)
+      this.#isConstructed = true
+    } catch (error) {
+      this.break(error)
+    }
+  }
+
+  #attachStore(): void {
+    this.store.setListener({
+      holdOutput: () => this.#hold(),
+      broke: (error) => this.break(error),
+    })
+    // Commits of an earlier incarnation may still be on their way: what this one reads of them must
+    // not be told before they are confirmed. [OB6]
+    if (this.store.hasUnconfirmed) {
+      const hold = this.#hold()
+      this.store.whenConfirmed((error) => {
+        if (error === undefined) hold.release()
+        else hold.fail(error)
+      })
+    }
+  }
+
+  #hold(): { release(): void; fail(error: unknown): void } {
+    const hold = this.#outputGate.hold()
+    const timer = this.#options.timers.after(confirmMs, () =>
+      hold.fail(
+        new DurableError(
+          'Durable Object storage operation exceeded timeout which caused object to be reset.',
+          { overloaded: true },
+        ),
+      ),
+    )
+    return {
+      release: () => {
+        timer.cancel()
+        if (hold.state === 'held') hold.release()
+      },
+      fail: (error) => {
+        timer.cancel()
+        if (hold.state === 'held') hold.fail(error)
+      },
+    }
+  }
+
+  // The section in force for the code that runs now. A stray has none: it enters at the root.
+  #gateHere(): InputGate {
+    const turn = currentTurn()
+    return turn?.owner === this ? (turn.lock as InputLock).gate : this.#inputGate
+  }
+
+  #entryThrough(gate: InputGate): Entry {
+    const deliverLater = (run: () => void): void => {
+      gate.wait({
+        granted: (lock) =>
+          pump.post(this, lock, () => {
+            if (this.broken === undefined) run()
+          }),
+        // Whoever waits for a broken owner listens to `onBroken`.
+        rejected: () => {},
+      })
+    }
+    const deliver = (run: () => void): void => {
+      const turn = currentTurn()
+      if (turn?.owner === this && (turn.lock as InputLock).gate === gate) {
+        if (this.broken === undefined) run()
+      } else deliverLater(run)
+    }
+    return { deliver, deliverLater }
+  }
+
+  #startSection(): CriticalSection {
+    this.requireAlive()
+    const section = this.#gateHere().startCriticalSection()
+    if (section.depth > sectionDepthMax) {
+      throw new Error('blockConcurrencyWhile() calls are nested too deeply.')
+    }
+    return section
+  }
+
+  #runSection<T>(
+    section: CriticalSection,
+    callback: () => T | Promise<T>,
+    succeeded: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const timer = this.#options.timers.after(criticalSectionMs, () =>
+      section.failed(
+        new DurableError(
+          'A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.',
+          { overloaded: true },
+        ),
+      ),
+    )
+    const stopListening = this.onBroken(() => timer.cancel())
+    const settle = (finish: () => void): void => {
+      if (this.broken !== undefined) return
+      timer.cancel()
+      stopListening()
+      finish()
+    }
+    const run = async (): Promise<T> => await callback()
+    this.#entryThrough(section).deliverLater(() => {
+      run().then(
+        (value) =>
+          settle(() => pump.post(this, section.succeeded(), () => succeeded(value))),
+        (error: unknown) => settle(() => failed(error)),
+      )
+    })
+  }
+}

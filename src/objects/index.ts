@@ -1,0 +1,14 @@
+// objects: one object's life. An incarnation owns an input gate, an output gate and the user's
+// instance, is lent the object's store, takes calls, and breaks as a whole. Here `ctx` and
+// `ctx.storage` are wired to gates and store, and calls travel between owners.
+//
+// Knows nothing of HTTP, of which objects exist, of where they live, or of config.
+
+export { type Callee, type InboundCall, type OutboundCall, sendCall } from './call.ts'
+export { DurableObject } from './durable-object.ts'
+export { EventOwner } from './event-owner.ts'
+export { Incarnation, type IncarnationOptions } from './incarnation.ts'
+export { packValue, packValues, rpcTarget } from './references.ts'
+export { DurableObjectState } from './state.ts'
+export { DurableObjectStorage, DurableObjectTransaction } from './storage-api.ts'
+export { WorkerRequest } from './worker-request.ts'

@@ -1,0 +1,254 @@
+import {
+  type ObjectStore,
+  SqlStorage,
+  type StoreTransaction,
+  SyncKvStorage,
+} from '../storage/index.ts'
+import type { Incarnation } from './incarnation.ts'
+
+export interface GetOptions {
+  allowConcurrency?: boolean
+  noCache?: boolean
+}
+
+export interface PutOptions extends GetOptions {
+  /** The write does not hold the output gate; its failure still breaks it. */
+  allowUnconfirmed?: boolean
+}
+
+export interface ListOptions extends GetOptions {
+  start?: string
+  startAfter?: string
+  end?: string
+  prefix?: string
+  reverse?: boolean
+  limit?: number
+}
+
+/** The KV operations that storage and transactions share (reference 1.7). */
+abstract class KeyValueApi {
+  protected readonly incarnation: Incarnation
+
+  constructor(incarnation: Incarnation) {
+    this.incarnation = incarnation
+  }
+
+  /** Called before each operation, inside the owner's turn; throws when it is not allowed. */
+  protected abstract check(operation: string): void
+
+  get(key: string, options?: GetOptions): Promise<unknown>
+  get(keys: string[], options?: GetOptions): Promise<Map<string, unknown>>
+  get(keys: string | string[], _options?: GetOptions): Promise<unknown> {
+    return this.run('get', (store) =>
+      Array.isArray(keys) ? store.kvGetMany(keys.map(String)) : store.kvGet(String(keys)),
+    )
+  }
+
+  put(key: string, value: unknown, options?: PutOptions): Promise<void>
+  put(entries: Record<string, unknown>, options?: PutOptions): Promise<void>
+  put(first: unknown, second?: unknown, third?: PutOptions): Promise<void> {
+    return this.run('put', (store) => {
+      if (typeof first === 'object' && first !== null) {
+        const options = second as PutOptions | undefined
+        if (options !== undefined && (typeof options !== 'object' || options === null)) {
+          throw new TypeError(putUsage)
+        }
+        const entries = Object.entries(first).filter(([, value]) => value !== undefined)
+        store.kvPutMany(entries, options)
+      } else {
+        if (second === undefined) throw new TypeError('put() called with undefined value.')
+        store.kvPut(String(first), second, third)
+      }
+    })
+  }
+
+  delete(key: string, options?: PutOptions): Promise<boolean>
+  delete(keys: string[], options?: PutOptions): Promise<number>
+  delete(keys: string | string[], options?: PutOptions): Promise<boolean | number> {
+    return this.run('delete', (store) =>
+      Array.isArray(keys)
+        ? store.kvDeleteMany(keys.map(String), options)
+        : store.kvDelete(String(keys), options),
+    )
+  }
+
+  list(options: ListOptions = {}): Promise<Map<string, unknown>> {
+    return this.run('list', (store) => store.kvList(options))
+  }
+
+  /**
+   * Answers at once when the owner's own code asks in its own turn: SQLite never waits, so the turn
+   * goes on (reference 1.3). A stray waits for the gate. [OB7]
+   */
+  protected run<T>(operation: string, act: (store: ObjectStore) => T): Promise<T> {
+    const owner = this.incarnation
+    const attempt = (): T => {
+      owner.requireAlive()
+      this.check(operation)
+      return act(owner.store)
+    }
+    if (owner.holdsTurn || owner.broken !== undefined) {
+      try {
+        return Promise.resolve(attempt())
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+    }
+    owner.countStray(`storage.${operation}()`)
+    return new Promise((resolve, reject) => {
+      owner.entry().deliverLater(() => {
+        try {
+          resolve(attempt())
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+    })
+  }
+}
+
+const putUsage =
+  'put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)'
+
+/** `ctx.storage` (reference 1.6 to 1.11). */
+export class DurableObjectStorage extends KeyValueApi {
+  readonly sql: SqlStorage
+  readonly kv: SyncKvStorage
+  // Innermost last. Explicit transactions run inside critical sections, so they nest properly.
+  readonly #transactions: StoreTransaction[] = []
+
+  constructor(incarnation: Incarnation) {
+    super(incarnation)
+    const access = (): void => {
+      incarnation.requireAlive()
+      if (!incarnation.holdsTurn) incarnation.countStray('a synchronous storage operation')
+    }
+    this.sql = new SqlStorage(incarnation.store, access)
+    this.kv = new SyncKvStorage(incarnation.store, access)
+    incarnation.onBroken(() => this.#rollBackAll())
+  }
+
+  /**
+   * Runs `closure` alone (no other event is delivered) and commits what it wrote as one; when it
+   * throws, everything since its start is rolled back and the error is the caller's (reference 1.8).
+   */
+  transaction<T>(closure: (txn: DurableObjectTransaction) => T | Promise<T>): Promise<T> {
+    const { incarnation } = this
+    try {
+      return incarnation.runExclusively(() => this.#transact(closure))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /** Runs `callback` in a savepoint; when it throws, its writes are rolled back. */
+  transactionSync<T>(callback: () => T): T {
+    this.incarnation.requireAlive()
+    return this.incarnation.store.transactionSync(callback)
+  }
+
+  /** Deletes everything, atomically. Always confirmed, whatever the options say (reference 1.9). */
+  deleteAll(_options?: PutOptions): Promise<void> {
+    return this.run('deleteAll', (store) => {
+      if (this.#transactions.length > 0) {
+        throw new Error('Cannot call deleteAll() within a transaction')
+      }
+      store.deleteAll({ keepAlarm: false })
+    })
+  }
+
+  /** Resolves when everything written so far is durable. Holds no lock (reference 1.3). */
+  sync(): Promise<void> {
+    const owner = this.incarnation
+    if (owner.broken !== undefined) {
+      return this.run('sync', () => undefined)
+    }
+    const entry = owner.entry()
+    owner.waitStarted()
+    return new Promise((resolve) => {
+      owner.whenConfirmed((error) => {
+        owner.waitEnded()
+        // On an error the incarnation breaks, and its code does not go on.
+        if (error === undefined) entry.deliverLater(resolve)
+      })
+    })
+  }
+
+  protected check(): void {}
+
+  async #transact<T>(closure: (txn: DurableObjectTransaction) => T | Promise<T>): Promise<T> {
+    const scope = this.incarnation.store.begin()
+    this.#transactions.push(scope)
+    const txn = new DurableObjectTransaction(this.incarnation, {
+      rollBack: () => this.#rollBack(scope),
+    })
+    try {
+      const value = await closure(txn)
+      this.incarnation.requireAlive()
+      if (txn.end() === 'open') {
+        this.#transactions.pop()
+        scope.commit()
+      }
+      return value
+    } catch (error) {
+      if (txn.end() === 'open') this.#rollBack(scope)
+      throw error
+    }
+  }
+
+  #rollBack(scope: StoreTransaction): void {
+    if (this.#transactions.at(-1) !== scope) {
+      throw new Error(
+        'Cannot roll back an outer transaction while a nested transaction is still running.',
+      )
+    }
+    this.#transactions.pop()
+    scope.rollback()
+  }
+
+  #rollBackAll(): void {
+    while (this.#transactions.length > 0) this.#transactions.pop()?.rollback()
+  }
+}
+
+/** `txn` of `storage.transaction()`. */
+export class DurableObjectTransaction extends KeyValueApi {
+  readonly #rollBack: () => void
+  #state: 'open' | 'rolled-back' | 'ended' = 'open'
+
+  constructor(incarnation: Incarnation, scope: { rollBack(): void }) {
+    super(incarnation)
+    this.#rollBack = () => scope.rollBack()
+  }
+
+  /** Undoes the transaction; the closure goes on and its value is still returned. Idempotent. */
+  rollback(): void {
+    if (this.#state === 'rolled-back') return
+    if (this.#state === 'ended') this.check('rollback')
+    this.#rollBack()
+    this.#state = 'rolled-back'
+  }
+
+  /** Always throws (reference 1.8). */
+  deleteAll(): never {
+    throw new Error('Cannot call deleteAll() within a transaction')
+  }
+
+  /** The closure is over. @returns what the transaction was until now @internal */
+  end(): 'open' | 'rolled-back' | 'ended' {
+    const state = this.#state
+    if (state === 'open') this.#state = 'ended'
+    return state
+  }
+
+  protected check(operation: string): void {
+    if (this.#state === 'rolled-back') {
+      throw new Error(`Cannot ${operation}() on rolled back transaction`)
+    }
+    if (this.#state === 'ended') {
+      throw new Error(
+        `Cannot call ${operation}() on transaction that has already committed: did you move \`txn\` outside of the closure?`,
+      )
+    }
+  }
+}

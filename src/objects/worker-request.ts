@@ -1,0 +1,54 @@
+import type { Entry, Outgoing } from '../turns/index.ts'
+import { pump } from '../turns/index.ts'
+import { EventOwner } from './event-owner.ts'
+
+/**
+ * One request of the stateless worker. It has no storage, hence no gates: its events are delivered
+ * one at a time like all others, and what it sends leaves at once.
+ */
+export class WorkerRequest extends EventOwner {
+  readonly label = 'worker'
+  protected readonly objectId = undefined
+  readonly #handler: object
+  readonly #report: (error: unknown) => void
+  readonly #entry: Entry
+
+  /**
+   * @param handler the worker's default export (or an instance of it)
+   * @param report hears of errors that no caller gets
+   */
+  constructor(handler: object, report: (error: unknown) => void) {
+    super()
+    this.#handler = handler
+    this.#report = report
+    const deliverLater = (run: () => void): void => pump.post(this, undefined, run)
+    this.#entry = { deliver: deliverLater, deliverLater }
+  }
+
+  entry(): Entry {
+    return this.#entry
+  }
+
+  turnEnded(): void {}
+
+  uncaught(error: unknown): void {
+    this.#report(error)
+  }
+
+  /** Keeps the request's work going after its answer; errors are reported. */
+  waitUntil(promise: unknown): void {
+    Promise.resolve(promise).catch((error: unknown) => this.#report(error))
+  }
+
+  protected leave(message: Outgoing): void {
+    message.released()
+  }
+
+  protected target(): object {
+    return this.#handler
+  }
+
+  protected rootEntry(): Entry {
+    return this.#entry
+  }
+}

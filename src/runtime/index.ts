@@ -1,0 +1,17 @@
+// runtime: one shard. Loads user code, keeps the table of objects in memory, makes the bindings,
+// recovers and closes the data folder. The same code runs inline, in a thread and in a process;
+// `channel` carries requests to the latter two.
+//
+// Knows nothing of ports, arguments or config files.
+
+export {
+  linkShard,
+  type ListenAddress,
+  type ListenOptions,
+  type Port,
+  serveShard,
+  type ShardLink,
+  type ShardService,
+} from './channel.ts'
+export { ProjectError } from './project-source.ts'
+export { type ProjectDescription, Shard, type ShardOptions } from './shard.ts'

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises'
+import { registerHooks } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build, type Message } from 'esbuild'
+import { DurableError } from '../base/index.ts'
+import { withUserClasses } from '../globals/index.ts'
+
+/** The user's program cannot be built or loaded; the message is one line for its author. */
+export class ProjectError extends Error {
+  override readonly name = 'ProjectError'
+}
+
+interface LoadedSource {
+  readonly code: string
+  readonly env: Readonly<Record<string, unknown>>
+}
+
+// Keyed by the URL under which the bundle is imported. Kept for the life of the thread: modules
+// cannot be unloaded.
+const sources = new Map<string, LoadedSource>()
+let sourceCount = 0
+let hooksInstalled = false
+
+const workersModuleUrl = new URL(
+  import.meta.url.endsWith('.ts') ? './workers-module.ts' : './workers-module.js',
+  import.meta.url,
+).href
+
+/**
+ * Bundles the program that starts at `main` and evaluates it in this thread.
+ *
+ * @param main absolute path
+ * @param env what the program sees as `env` of `cloudflare:workers`; may be filled in later
+ * @returns the exports of the main module
+ * @throws ProjectError with file, line and reason
+ */
+export async function importProject(
+  main: string,
+  env: Readonly<Record<string, unknown>>,
+): Promise<Record<string, unknown>> {
+  const code = await bundle(main)
+  installHooks()
+  sourceCount += 1
+  const url = `${pathToFileURL(main).href}?sluice=${sourceCount}`
+  sources.set(url, { code, env })
+  try {
+    return await withUserClasses(async () => (await import(url)) as Record<string, unknown>)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ProjectError(`Cannot load '${main}': ${firstLine(reason)}`, { cause: error })
+  }
+}
+
+async function bundle(main: string): Promise<string> {
+  await readFile(main).catch((error: unknown) => {
+    throw new ProjectError(`Cannot read '${main}': ${(error as Error).message}`, { cause: error })
+  })
+  try {
+    const { outputFiles } = await build({
+      entryPoints: [main],
+      outfile: join(dirname(main), `${basename(main)}.bundle.js`),
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'browser',
+      conditions: ['workerd', 'worker', 'browser'],
+      target: 'node24',
+      external: ['cloudflare:*', 'node:*', 'workerd:*'],
+      sourcemap: 'inline',
+      keepNames: true,
+      logLevel: 'silent',
+      absWorkingDir: dirname(main),
+    })
+    const output = outputFiles[0]
+    if (output === undefined) throw new DurableError(`Cannot bundle '${main}': esbuild made no file`)
+    return output.text
+  } catch (error) {
+    const first = (error as { errors?: Message[] }).errors?.[0]
+    if (first === undefined) throw error
+    const place = first.location
+    const where = place === null ? '' : ` (${join(dirname(main), place.file)}:${place.line})`
+    throw new ProjectError(`Cannot build '${main}': ${firstLine(first.text)}${where}`, {
+      cause: error,
+    })
+  }
+}
+
+function installHooks(): void {
+  if (hooksInstalled) return
+  hooksInstalled = true
+  process.setSourceMapsEnabled(true)
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      if (sources.has(specifier)) return { url: specifier, format: 'module', shortCircuit: true }
+      if (specifier !== 'cloudflare:workers') return nextResolve(specifier, context)
+      const parent = context.parentURL ?? ''
+      const url = sources.has(parent) ? `sluice:workers?${parent}` : workersModuleUrl
+      return { url, format: 'module', shortCircuit: true }
+    },
+    load(url, context, nextLoad) {
+      const source = sources.get(url)
+      if (source !== undefined) {
+        return { format: 'module', source: source.code, shortCircuit: true }
+      }
+      if (!url.startsWith('sluice:workers?')) return nextLoad(url, context)
+      return { format: 'module', source: workersSource(url), shortCircuit: true }
+    },
+  })
+}
+
+// The module `cloudflare:workers` as one project sees it: the common exports, and its own `env`.
+function workersSource(url: string): string {
+  const project = url.slice('sluice:workers?'.length)
+  return [
+    `export * from ${JSON.stringify(workersModuleUrl)}`,
+    `import { environmentOf } from ${JSON.stringify(import.meta.url)}`,
+    `export const env = environmentOf(${JSON.stringify(project)})`,
+  ].join('\n')
+}
+
+/** The `env` of the project imported as `url`. @internal */
+export function environmentOf(url: string): Readonly<Record<string, unknown>> {
+  const source = sources.get(url)
+  if (source === undefined) throw new ProjectError(`Cannot find the project '${url}'`)
+  return source.env
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
+}

@@ -1,0 +1,234 @@
+import { installGlobals, type RequestMessage, type ResponseMessage, UserRequest } from '../globals/index.ts'
+import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
+import { pump } from '../turns/index.ts'
+import { guardProcess } from './guards.ts'
+import { DurableObjectNamespace, callFetch, localRouter, packResponse } from './namespace.ts'
+import { type ObjectClass, ObjectTable } from './object-table.ts'
+import { importProject, ProjectError } from './project-source.ts'
+import { ShardLog } from './shard-log.ts'
+import { systemClock, systemTimers } from './system-timers.ts'
+import { WorkerEntrypoint } from './workers-module.ts'
+
+/** What a shard needs to run a project; plain data, so that it can cross to a thread or process. */
+export interface ShardOptions {
+  readonly project: ProjectDescription
+  /** All durable state of this shard. */
+  readonly dataDirectory: string
+  /** Every confirmation of durability comes this much later. */
+  readonly confirmDelayMs: number
+  /** An object without anything under way for this long leaves memory. */
+  readonly idleMs: number
+}
+
+export interface ProjectDescription {
+  readonly name: string
+  /** Absolute path of the main module. */
+  readonly main: string
+  /** Which classes are bound under which names; or every exported class under its own. */
+  readonly durableObjects: readonly { binding: string; className: string }[] | 'all-exported'
+  readonly vars: Readonly<Record<string, unknown>>
+}
+
+const sweepMs = 1000
+const drainMs = 10_000
+
+/**
+ * The part of the runtime that runs user code: loads a project, answers requests with its stateless
+ * worker, keeps its objects. The same code inline, in a thread and in a process.
+ */
+export class Shard {
+  readonly #handler: object
+  readonly #env: Readonly<Record<string, unknown>>
+  readonly #table: ObjectTable
+  readonly #log: ShardLog
+  readonly #stops: (() => void)[] = []
+  #activeRequests = 0
+  #drained: (() => void) | undefined
+
+  private constructor(parts: {
+    handler: object
+    env: Readonly<Record<string, unknown>>
+    table: ObjectTable
+    log: ShardLog
+  }) {
+    this.#handler = parts.handler
+    this.#env = parts.env
+    this.#table = parts.table
+    this.#log = parts.log
+    this.#stops.push(pump.onLoopEnded(() => parts.log.commits.flush()))
+    const sweep = setInterval(() => this.#table.sweep(), sweepMs)
+    sweep.unref()
+    this.#stops.push(() => clearInterval(sweep))
+  }
+
+  /**
+   * Loads the project, recovers the data folder, and is ready.
+   *
+   * @throws ProjectError when the project cannot be built, loaded or bound; nothing is left on disk
+   */
+  static async start(options: ShardOptions): Promise<Shard> {
+    installGlobals()
+    guardProcess()
+    const env: Record<string, unknown> = { ...options.project.vars }
+    const exports = await importProject(options.project.main, env)
+    const classes = findClasses(options.project, exports)
+    const handler = requireHandler(exports['default'])
+    const log = ShardLog.open(options)
+    const table = new ObjectTable({
+      directory: log.objectsDirectory,
+      log: log.commits,
+      clock: systemClock,
+      timers: systemTimers,
+      idleMs: options.idleMs,
+      report,
+    })
+    log.checkpointWith(table)
+    const router = localRouter(table)
+    for (const { binding, className, constructor } of classes) {
+      env[binding] = new DurableObjectNamespace(
+        objectClass(options.project.name, className, constructor, env),
+        router,
+      )
+    }
+    Object.freeze(env)
+    return new Shard({ handler, env, table, log })
+  }
+
+  /** Answers a request with the stateless worker. Never throws; exactly one callback is called. */
+  handle(
+    message: RequestMessage,
+    reply: (response: ResponseMessage) => void,
+    fail: (error: Error) => void,
+  ): void {
+    this.#activeRequests += 1
+    const owner = new WorkerRequest(this.#handler, (error) => report('worker', error))
+    const ctx = new ExecutionContext(owner)
+    owner.deliver({
+      kind: 'fetch',
+      invoke: (handler) => this.#callWorker(handler, UserRequest.receive(message), ctx),
+      pack: packResponse,
+      reply: (packed) => {
+        this.#requestEnded()
+        reply(packed as ResponseMessage)
+      },
+      fail: (error) => {
+        this.#requestEnded()
+        fail(error)
+      },
+    })
+  }
+
+  /** As {@link handle}, as a promise. */
+  fetch(message: RequestMessage): Promise<ResponseMessage> {
+    return new Promise((resolve, reject) => this.handle(message, resolve, reject))
+  }
+
+  /** Waits for requests under way (10 s at most), confirms every write, closes every file. */
+  async stop(): Promise<void> {
+    await this.#drain()
+    await this.#table.close(new Error('The runtime is shutting down.'))
+    for (const stop of this.#stops) stop()
+    await this.#log.close()
+  }
+
+  #callWorker(handler: object, request: UserRequest, ctx: ExecutionContext): unknown {
+    if (typeof handler !== 'function') return callFetch(handler, request, this.#env, ctx)
+    const Entrypoint = handler as new (ctx: unknown, env: unknown) => object
+    return callFetch(new Entrypoint(ctx, this.#env), request)
+  }
+
+  #drain(): Promise<void> {
+    if (this.#activeRequests === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = systemTimers.after(drainMs, resolve)
+      this.#drained = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
+  #requestEnded(): void {
+    this.#activeRequests -= 1
+    if (this.#activeRequests === 0) this.#drained?.()
+  }
+}
+
+/** `ctx` of the stateless worker. */
+class ExecutionContext {
+  readonly props = {}
+  readonly #owner: WorkerRequest
+
+  constructor(owner: WorkerRequest) {
+    this.#owner = owner
+  }
+
+  waitUntil(promise: unknown): void {
+    this.#owner.waitUntil(promise)
+  }
+
+  /** There is no origin server behind Sluice to pass through to; accepted and without effect. */
+  passThroughOnException(): void {}
+}
+
+type Constructor = new (ctx: unknown, env: unknown) => object
+
+interface BoundClass {
+  readonly binding: string
+  readonly className: string
+  readonly constructor: Constructor
+}
+
+function findClasses(
+  project: ProjectDescription,
+  exports: Record<string, unknown>,
+): readonly BoundClass[] {
+  if (project.durableObjects === 'all-exported') {
+    return Object.entries(exports).flatMap(([name, value]) =>
+      name !== 'default' && typeof value === 'function' && value.prototype instanceof DurableObject
+        ? [{ binding: name, className: name, constructor: value as Constructor }]
+        : [],
+    )
+  }
+  return project.durableObjects.map(({ binding, className }) => {
+    const value = exports[className]
+    if (typeof value !== 'function') {
+      throw new ProjectError(
+        `Cannot bind '${binding}' to the class '${className}': '${project.main}' does not export it`,
+      )
+    }
+    return { binding, className, constructor: value as Constructor }
+  })
+}
+
+function requireHandler(exported: unknown): object {
+  if (exported === undefined) return {}
+  if (typeof exported === 'function' && exported.prototype instanceof WorkerEntrypoint) {
+    return exported
+  }
+  if (typeof exported === 'object' && exported !== null) return exported
+  throw new ProjectError(
+    `Cannot use the default export as a worker: it is ${typeof exported}, an object with fetch() or a class extending WorkerEntrypoint was wanted`,
+  )
+}
+
+function objectClass(
+  projectName: string,
+  name: string,
+  constructor: Constructor,
+  env: Record<string, unknown>,
+): ObjectClass {
+  return {
+    name,
+    uniqueKey: `${projectName}-${name}`,
+    construct: (incarnation, id) => {
+      const state = new DurableObjectState(incarnation, { id, props: {}, exports: {} })
+      return new constructor(state, env)
+    },
+  }
+}
+
+function report(message: string, error: unknown): void {
+  console.error(`sluice: ${message}:`, error)
+}
+

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { ConfigError, loadProject } from '../config/index.ts'
+import { hostBodyOf, messageOfHostRequest, native } from '../globals/index.ts'
+import { type ShardHost, startInline, startProcess, startThread } from './shard-host.ts'
+
+export interface RuntimeOptions {
+  /** A folder with a Wrangler config, or a single `.ts` or `.js` file. */
+  readonly project?: string
+  /** The main module, when there is no config: as `project` with a file. */
+  readonly main?: string
+  /**
+   * Folder of all durable state; made when absent. One process at a time may have it open. Without
+   * it, state lives in a temporary folder that `close` deletes.
+   */
+  readonly data?: string
+  /** Delays every confirmation of durability by this many milliseconds; 0 by default. */
+  readonly confirmDelayMs?: number
+  /** An object without anything under way for this long leaves memory; 10,000 by default. */
+  readonly idleMs?: number
+  /** Where user code runs: on the caller's thread (default), in a thread, in a child process. */
+  readonly shard?: 'inline' | 'thread' | 'process'
+}
+
+/** A running project. */
+export interface Runtime {
+  /** Sends a request to the project's worker, without a port. Bodies stream both ways. */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+  /**
+   * Serves the project over HTTP.
+   *
+   * @param options.port 0 (default) chooses a free one
+   * @param options.host `127.0.0.1` by default
+   * @throws the error of the operating system, such as EADDRINUSE
+   */
+  listen(options?: { port?: number; host?: string }): Promise<{
+    host: string
+    port: number
+    url: string
+  }>
+  /** Finishes what is under way (10 s at most), makes everything durable, closes every file. */
+  close(): Promise<void>
+  /** Resolves when the runtime is over: with the reason when it ended by itself. */
+  readonly ended: Promise<Error | undefined>
+}
+
+/**
+ * Starts a project inside this program.
+ *
+ * @throws ConfigError when the project cannot be read; ProjectError when it cannot be built or bound;
+ *   nothing is left on disk then
+ * @example
+ * ```ts
+ * const runtime = await createRuntime({ project: './my-project', data: './data' })
+ * const response = await runtime.fetch('http://localhost/room/42')
+ * await runtime.close()
+ * ```
+ */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const path = options.project ?? options.main
+  if (path === undefined) {
+    throw new ConfigError('Cannot start a runtime: neither `project` nor `main` is given')
+  }
+  const project = loadProject(path)
+  const isTemporary = options.data === undefined
+  const data = isTemporary ? mkdtempSync(join(tmpdir(), 'sluice-')) : resolve(options.data)
+  const start = { inline: startInline, thread: startThread, process: startProcess }
+  const removeTemporary = (): void => {
+    if (isTemporary) rmSync(data, { recursive: true, force: true })
+  }
+  let shard: ShardHost
+  try {
+    shard = await start[options.shard ?? 'inline']({
+      project: {
+        name: project.name,
+        main: project.main,
+        durableObjects:
+          project.durableObjects === 'all-exported'
+            ? 'all-exported'
+            : project.durableObjects.map(({ binding, className }) => ({ binding, className })),
+        vars: project.vars,
+      },
+      dataDirectory: data,
+      confirmDelayMs: options.confirmDelayMs ?? 0,
+      idleMs: options.idleMs ?? 10_000,
+    })
+  } catch (error) {
+    removeTemporary()
+    throw error
+  }
+  return runtimeOf(shard, removeTemporary)
+}
+
+function runtimeOf(shard: ShardHost, removeTemporary: () => void): Runtime {
+  const ended = Promise.withResolvers<Error | undefined>()
+  void shard.lost.then(ended.resolve)
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await shard.stop()
+    removeTemporary()
+    ended.resolve(undefined)
+  }
+  return {
+    ended: ended.promise,
+    fetch: async (input, init) => {
+      const request = new native.Request(input, init)
+      const response = await shard.fetch(messageOfHostRequest(request))
+      return new native.Response(hostBodyOf(response.body), {
+        status: response.status,
+        statusText: response.statusText,
+        headers: response.headers as [string, string][],
+      })
+    },
+    listen: async ({ port = 0, host = '127.0.0.1' } = {}) => {
+      const address = await shard.listen({ port, host })
+      const shown = address.host.includes(':') ? `[${address.host}]` : address.host
+      return { ...address, url: `http://${shown}:${address.port}` }
+    },
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,15 @@
+// storage: one object's durable memory, an SQLite database. Offers KV and SQL, gathers writes into
+// transactions, and hands each commit over as page images. Knows the port of the commit log
+// (base/commit.ts), nothing of gates, turns or objects. Rules: docs/spec/storage.md.
+
+export type { KvListOptions } from './kv-table.ts'
+export {
+  ObjectStore,
+  type StoreListener,
+  type StoreOptions,
+  type StoreTransaction,
+  type WriteOptions,
+} from './object-store.ts'
+export { restoreDatabase } from './restore.ts'
+export type { SqlValue } from './sql-database.ts'
+export { SqlStorage, SqlStorageCursor, type SqlRow, SyncKvStorage } from './surfaces.ts'

@@ -1,0 +1,140 @@
+// The only file that imports node:sqlite.
+
+import { rmSync, writeFileSync } from 'node:fs'
+import { constants, DatabaseSync, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+
+export { constants, type DatabaseSync, type StatementSync }
+
+export const pageSize = 4096
+
+/** A new object's database, byte for byte: empty tables as the reference makes them. */
+let template: Uint8Array | undefined
+
+function makeTemplate(): Uint8Array {
+  const db = new DatabaseSync(':memory:')
+  db.exec(`PRAGMA page_size = ${pageSize}`)
+  db.exec('CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID')
+  db.exec('CREATE TABLE _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB)')
+  const bytes = (db as unknown as { serialize(): Uint8Array }).serialize()
+  db.close()
+  // File format 2 for reading and writing: the database is in WAL mode from its first byte on.
+  bytes[18] = 2
+  bytes[19] = 2
+  return bytes
+}
+
+export function templateBytes(): Uint8Array {
+  template ??= makeTemplate()
+  return template
+}
+
+/** Limits of the reference on SQLite (reference 1.10, 1.19). */
+const limits = {
+  length: 8_388_642,
+  sqlLength: 100_000,
+  column: 100,
+  exprDepth: 100,
+  compoundSelect: 5,
+  vdbeOp: 25_000,
+  functionArg: 127,
+  attach: 0,
+  likePatternLength: 50,
+  variableNumber: 100,
+  triggerDepth: 10,
+}
+
+/**
+ * Opens one object's database file. `unix-none` opens in constant time however many are open, and
+ * locks nothing: the data folder's lock stands in for that. SQLite never syncs: the log does.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  const url = pathToFileURL(path)
+  url.searchParams.set('vfs', 'unix-none')
+  const options = {
+    enableForeignKeyConstraints: true,
+    enableDoubleQuotedStringLiterals: true,
+    allowExtension: false,
+    defensive: true,
+    limits,
+  }
+  const db = new DatabaseSync(url, options as ConstructorParameters<typeof DatabaseSync>[1])
+  // locking_mode must come first: any other pragma would already map the -shm file.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE')
+  db.exec('PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0')
+  return db
+}
+
+/** Writes the template to `path`, which must not exist. */
+export function createDatabaseFile(path: string): void {
+  writeFileSync(path, templateBytes(), { flag: 'wx', mode: 0o600 })
+}
+
+/** Deletes what SQLite keeps beside a database; nothing in there was confirmed and not logged. */
+export function removeSideFiles(path: string): void {
+  for (const suffix of ['-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
+}
+
+/** What node:sqlite throws. */
+export interface SqliteError extends Error {
+  readonly code: 'ERR_SQLITE_ERROR'
+  readonly errcode: number
+}
+
+export function isSqliteError(error: unknown): error is SqliteError {
+  return error instanceof Error && (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR'
+}
+
+const primaryCodes: Readonly<Record<number, string>> = {
+  1: 'ERROR',
+  2: 'INTERNAL',
+  3: 'PERM',
+  4: 'ABORT',
+  5: 'BUSY',
+  6: 'LOCKED',
+  7: 'NOMEM',
+  8: 'READONLY',
+  9: 'INTERRUPT',
+  10: 'IOERR',
+  11: 'CORRUPT',
+  12: 'NOTFOUND',
+  13: 'FULL',
+  14: 'CANTOPEN',
+  15: 'PROTOCOL',
+  17: 'SCHEMA',
+  18: 'TOOBIG',
+  19: 'CONSTRAINT',
+  20: 'MISMATCH',
+  21: 'MISUSE',
+  22: 'NOLFS',
+  23: 'AUTH',
+  25: 'RANGE',
+  26: 'NOTADB',
+}
+
+const extendedCodes: Readonly<Record<number, string>> = {
+  257: 'ERROR_MISSING_COLLSEQ',
+  275: 'CONSTRAINT_CHECK',
+  516: 'ABORT_ROLLBACK',
+  531: 'CONSTRAINT_COMMITHOOK',
+  787: 'CONSTRAINT_FOREIGNKEY',
+  1299: 'CONSTRAINT_NOTNULL',
+  1555: 'CONSTRAINT_PRIMARYKEY',
+  1811: 'CONSTRAINT_TRIGGER',
+  2067: 'CONSTRAINT_UNIQUE',
+  2579: 'CONSTRAINT_ROWID',
+  3091: 'CONSTRAINT_DATATYPE',
+}
+
+/** The text that the reference gives an SQLite error: message, code, and extended code if it says more. */
+export function describeSqliteError(error: SqliteError): string {
+  const primary = primaryCodes[error.errcode & 0xff] ?? String(error.errcode & 0xff)
+  const extended = extendedCodes[error.errcode]
+  const more = extended === undefined ? '' : ` (extended: SQLITE_${extended})`
+  return `${error.message}: SQLITE_${primary}${more}`
+}
+
+/** SQLite rolls the whole transaction back on its own for these: the database cannot go on. */
+export function isFatal(error: SqliteError): boolean {
+  return [7, 9, 10, 11, 13, 26].includes(error.errcode & 0xff)
+}

@@ -1,0 +1,78 @@
+import { closeSync, openSync, readSync, truncateSync } from 'node:fs'
+import type { PageImage } from '../base/index.ts'
+import { pageSize } from './sqlite.ts'
+
+const walHeaderBytes = 32
+const frameHeaderBytes = 24
+const frameBytes = frameHeaderBytes + pageSize
+const framesPerRead = 4
+
+/** The frames of one commit, as SQLite appended them to the `-wal` file. */
+export interface WalCommit {
+  readonly pages: readonly PageImage[]
+  /** Size of the database after the commit, in pages. */
+  readonly databasePages: number
+  /** Where the commit frame ends in the file. */
+  readonly end: number
+}
+
+/**
+ * Reads back what SQLite commits. SQLite itself says where a commit ends: the first frame that
+ * carries a database size. What a rolled-back transaction spilled carries none, and is overwritten by
+ * the next one, so reading never goes past that frame.
+ */
+export class WalReader {
+  readonly #path: string
+  #fd: number | undefined
+  // End of the last commit read; 0 when the file is new or was truncated by a checkpoint.
+  #end = 0
+
+  /** @param databasePath the database file, beside which the `-wal` is */
+  constructor(databasePath: string) {
+    this.#path = `${databasePath}-wal`
+  }
+
+  /** Whether any commit was looked for since the file was opened. */
+  get isOpen(): boolean {
+    return this.#fd !== undefined
+  }
+
+  /** @returns undefined when the transaction changed nothing */
+  readCommit(): WalCommit | undefined {
+    this.#fd ??= openSync(this.#path, 'r')
+    // A page that the transaction wrote twice counts once, as it was last.
+    const pages = new Map<number, PageImage>()
+    let at = this.#end === 0 ? walHeaderBytes : this.#end
+    for (;;) {
+      const frames = Buffer.allocUnsafeSlow(framesPerRead * frameBytes)
+      const count = Math.floor(readSync(this.#fd, frames, 0, frames.length, at) / frameBytes)
+      if (count === 0) return undefined
+      for (let i = 0; i < count; i += 1) {
+        const frame = frames.subarray(i * frameBytes, (i + 1) * frameBytes)
+        const pageNumber = frame.readUInt32BE(0)
+        const databasePages = frame.readUInt32BE(4)
+        pages.set(pageNumber, { pageNumber, bytes: frame.subarray(frameHeaderBytes) })
+        at += frameBytes
+        if (databasePages === 0) continue
+        this.#end = at
+        return { pages: [...pages.values()], databasePages, end: at }
+      }
+    }
+  }
+
+  /** A checkpoint has truncated the file: the next commit begins it anew. */
+  wasTruncated(): void {
+    this.#end = 0
+  }
+
+  /** Cuts the file behind the commit that ends at `end`: what follows was refused. */
+  truncate(end: number): void {
+    truncateSync(this.#path, end)
+    this.#end = end
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+}
