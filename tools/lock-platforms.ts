@@ -16,7 +16,17 @@ interface LockEntry {
 
 const path = new URL('../package-lock.json', import.meta.url)
 const lock = JSON.parse(readFileSync(path, 'utf8')) as { packages: Record<string, LockEntry> }
-const systems = ['linux', 'darwin', 'win32', 'windows', 'android', 'freebsd', 'netbsd', 'openbsd', 'openharmony']
+const systems = [
+  'linux',
+  'darwin',
+  'win32',
+  'windows',
+  'android',
+  'freebsd',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+]
 const processors = ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x', 'loong64', '64']
 
 let added = 0

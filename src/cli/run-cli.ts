@@ -63,7 +63,9 @@ function parseServe(values: readonly string[]): ServeArguments | 'help' {
   if (options.help === true) return 'help'
   const [project, ...others] = positionals
   if (project === undefined) {
-    throw new UsageError(`serve needs a PROJECT: a folder or a .ts or .js file; see 'sluice serve --help'`)
+    throw new UsageError(
+      `serve needs a PROJECT: a folder or a .ts or .js file; see 'sluice serve --help'`,
+    )
   }
   if (others.length > 0) throw new UsageError(`serve takes one PROJECT, not also '${others[0]}'`)
   return {

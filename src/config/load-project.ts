@@ -125,7 +125,9 @@ function parseConfig(path: string): unknown {
     } catch (error) {
       if (!(error instanceof TomlError)) throw error
       const reason = error.message.split('\n', 1)[0]
-      throw new ConfigError(`Cannot read '${path}', line ${error.line}: ${reason}`, { cause: error })
+      throw new ConfigError(`Cannot read '${path}', line ${error.line}: ${reason}`, {
+        cause: error,
+      })
     }
   }
   const errors: ParseError[] = []

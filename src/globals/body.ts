@@ -170,7 +170,9 @@ export function extractContent(body: unknown): { content: Content; contentType: 
   }
   if (body instanceof native.ReadableStream) {
     if (body.locked || isStreamUsed(body)) {
-      throw new TypeError('This ReadableStream is disturbed (has already been read from), and cannot be used as a body.')
+      throw new TypeError(
+        'This ReadableStream is disturbed (has already been read from), and cannot be used as a body.',
+      )
     }
     return { content: { kind: 'stream', stream: body }, contentType: null }
   }
@@ -225,7 +227,10 @@ async function readStream(stream: ReadableStream): Promise<Uint8Array> {
 function streamOf(content: Exclude<BodyMessage, { kind: 'none' }>): ReadableStream<Uint8Array> {
   if (content.kind === 'source') {
     const owner = ownerHere()
-    if (owner === undefined) throw new TypeError('Cannot read a body as a stream: no code of an object or worker is running')
+    if (owner === undefined)
+      throw new TypeError(
+        'Cannot read a body as a stream: no code of an object or worker is running',
+      )
     return streamForOwner(owner, content.source)
   }
   const bytes = content.kind === 'text' ? encoder.encode(content.text) : content.bytes.slice()

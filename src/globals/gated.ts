@@ -38,12 +38,12 @@ export function gated<Host, User = Host>(
         run()
       })
     }
-    rootContext(() =>
+    rootContext(() => {
       start().then(
         (value) => settle(() => resolveWith(() => convert(value), resolve, reject)),
         (error: unknown) => settle(() => reject(error)),
-      ),
-    )
+      )
+    })
   })
 }
 

@@ -105,7 +105,8 @@ function gatePromises(target: object, prototype: object): void {
     const method: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value
     if (typeof method !== 'function' || name === 'constructor') continue
     const wrapped = (...values: unknown[]): unknown => {
-      const start = (): Promise<unknown> => Reflect.apply(method, target, values) as Promise<unknown>
+      const start = (): Promise<unknown> =>
+        Reflect.apply(method, target, values) as Promise<unknown>
       const owner = callingOwner(`crypto.subtle.${name}`)
       return owner === undefined ? start() : gated(owner, start)
     }

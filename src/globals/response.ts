@@ -41,11 +41,20 @@ export class UserResponse extends Body {
     const { content, contentType } = extractContent(body)
     super(content)
     const status = init.status === undefined ? 200 : Number(init.status)
-    if (!Number.isInteger(status) || status < 101 || status > 599 || (status > 101 && status < 200)) {
-      throw new RangeError('Responses may only be constructed with status codes in the range 200 to 599, inclusive.')
+    if (
+      !Number.isInteger(status) ||
+      status < 101 ||
+      status > 599 ||
+      (status > 101 && status < 200)
+    ) {
+      throw new RangeError(
+        'Responses may only be constructed with status codes in the range 200 to 599, inclusive.',
+      )
     }
     if (content.kind !== 'none' && nullBodyStatuses.has(status)) {
-      throw new TypeError(`Response with null body status (101, 204, 205, or 304) cannot have a body.`)
+      throw new TypeError(
+        `Response with null body status (101, 204, 205, or 304) cannot have a body.`,
+      )
     }
     this.#status = status
     this.#statusText = init.statusText === undefined ? '' : String(init.statusText)

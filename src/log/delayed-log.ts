@@ -1,9 +1,4 @@
-import type {
-  CommitLog,
-  CommitSource,
-  PendingCommit,
-  Timers,
-} from '../base/index.ts'
+import type { CommitLog, CommitSource, PendingCommit, Timers } from '../base/index.ts'
 
 /**
  * A log whose every answer comes `delayMs` later, in order; batches are not slowed down. For feeling

@@ -22,7 +22,8 @@ export interface LogFiles {
 }
 
 export const realFiles: LogFiles = {
-  create: (path) => openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600),
+  create: (path) =>
+    openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600),
   write: (fd, bytes, position) => writeSync(fd, bytes, 0, bytes.byteLength, position),
   fdatasync: fdatasyncSync,
   close: closeSync,

@@ -26,9 +26,7 @@ export type WriterReply =
 
 const { directory, filesModule } = workerData as { directory: string; filesModule?: string }
 const files: LogFiles =
-  filesModule === undefined
-    ? realFiles
-    : ((await import(filesModule)) as { files: LogFiles }).files
+  filesModule === undefined ? realFiles : ((await import(filesModule)) as { files: LogFiles }).files
 
 let segment: { fd: number; bytes: number } | undefined
 

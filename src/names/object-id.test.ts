@@ -38,7 +38,9 @@ test('[NM3] an id is read back from its digits, and refused by another namespace
     message: 'Durable Object ID is not valid for this namespace.',
   }
   assert.throws(() => new IdFactory('other').idFromString(id.toString()), refusal)
-  assert.throws(() => ids.requireOwn(new IdFactory('other').idFromName('name')), refusal)
-  ids.requireOwn(ids.idFromName('name'))
-  assert.throws(() => ids.requireOwn({}), refusal)
+  const requireOwn = (id: unknown): void => IdFactory.prototype.requireOwn.call(ids, id)
+  assert.throws(() => requireOwn(new IdFactory('other').idFromName('name')), refusal)
+  assert.equal(ids.idFromString(ids.idFromName('name').toString()).name, undefined)
+  assert.throws(() => requireOwn({}), refusal)
+  requireOwn(ids.idFromName('name'))
 })

@@ -284,8 +284,7 @@ export class Incarnation extends EventOwner {
     const run = async (): Promise<T> => await callback()
     this.#entryThrough(section).deliverLater(() => {
       run().then(
-        (value) =>
-          settle(() => pump.post(this, section.succeeded(), () => succeeded(value))),
+        (value) => settle(() => pump.post(this, section.succeeded(), () => succeeded(value))),
         (error: unknown) => settle(() => failed(error)),
       )
     })

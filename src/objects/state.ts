@@ -10,10 +10,7 @@ export class DurableObjectState {
   readonly exports: unknown
   readonly #incarnation: Incarnation
 
-  constructor(
-    incarnation: Incarnation,
-    given: { id: ObjectId; props: unknown; exports: unknown },
-  ) {
+  constructor(incarnation: Incarnation, given: { id: ObjectId; props: unknown; exports: unknown }) {
     this.#incarnation = incarnation
     this.id = given.id
     this.props = given.props

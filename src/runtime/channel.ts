@@ -204,7 +204,7 @@ class Bodies {
 
 function sendError(thrown: unknown): WireError {
   const error = copyError(thrown)
-  return { error, properties: { ...error } }
+  return { error, properties: Object.fromEntries(Object.entries(error)) }
 }
 
 function receiveError({ error, properties }: WireError): Error {

@@ -1,4 +1,10 @@
-import { ownerHere, toUserRequest, UserRequest, type UserRequestInit, UserResponse } from '../globals/index.ts'
+import {
+  ownerHere,
+  toUserRequest,
+  UserRequest,
+  type UserRequestInit,
+  UserResponse,
+} from '../globals/index.ts'
 import { native, receiveHost, type ResponseMessage } from '../globals/index.ts'
 import { IdFactory, type ObjectId } from '../names/index.ts'
 import { type Callee, DurableObject, rpcTarget, sendCall } from '../objects/index.ts'
@@ -94,9 +100,7 @@ export function packResponse(value: unknown): ResponseMessage {
   if (value instanceof UserResponse) return value.take(ownerHere())
   // A Node Response, made by a library that was loaded before the globals were patched.
   if (value instanceof native.Response) return receiveHost(value)
-  throw new TypeError(
-    "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
-  )
+  throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.")
 }
 
 function requireRpc(instance: object): void {

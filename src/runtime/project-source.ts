@@ -73,7 +73,8 @@ async function bundle(main: string): Promise<string> {
       absWorkingDir: dirname(main),
     })
     const output = outputFiles[0]
-    if (output === undefined) throw new DurableError(`Cannot bundle '${main}': esbuild made no file`)
+    if (output === undefined)
+      throw new DurableError(`Cannot bundle '${main}': esbuild made no file`)
     return output.text
   } catch (error) {
     const first = (error as { errors?: Message[] }).errors?.[0]

@@ -1,4 +1,9 @@
-import { installGlobals, type RequestMessage, type ResponseMessage, UserRequest } from '../globals/index.ts'
+import {
+  installGlobals,
+  type RequestMessage,
+  type ResponseMessage,
+  UserRequest,
+} from '../globals/index.ts'
 import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
 import { pump } from '../turns/index.ts'
 import { guardProcess } from './guards.ts'
@@ -231,4 +236,3 @@ function objectClass(
 function report(message: string, error: unknown): void {
   console.error(`sluice: ${message}:`, error)
 }
-

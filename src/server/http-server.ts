@@ -48,11 +48,7 @@ export async function serveHttp(
   }
 }
 
-function serve(
-  handler: RequestHandler,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): void {
+function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: ServerResponse): void {
   let message: RequestMessage
   try {
     message = messageOf(incoming)
@@ -65,7 +61,10 @@ function serve(
     (response) => send(outgoing, response, incoming.method === 'HEAD'),
     (error) => {
       // The program's error is for its author; the client learns only that it failed.
-      console.error(`sluice: uncaught error in the worker (${message.method} ${message.url}):`, error)
+      console.error(
+        `sluice: uncaught error in the worker (${message.method} ${message.url}):`,
+        error,
+      )
       if (outgoing.headersSent) outgoing.destroy()
       else sendText(outgoing, 500, 'Internal Server Error')
     },
@@ -95,7 +94,8 @@ const plainPath = /^\/[\w\-.~/?=&:@,+;]*$/
 const plainHost = /^[a-z0-9\-._]+(:\d+)?$/
 
 function urlOf(incoming: IncomingMessage): string {
-  const host = incoming.headers.host ?? `${incoming.socket.localAddress}:${incoming.socket.localPort}`
+  const host =
+    incoming.headers.host ?? `${incoming.socket.localAddress}:${incoming.socket.localPort}`
   const target = incoming.url ?? '/'
   const text = target.startsWith('/') ? `http://${host}${target}` : target
   // What needs no normalizing need not be parsed; a path with dots or a default port does.
@@ -117,7 +117,8 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
   const answer = (): void => {
     if (waiting === undefined) return
     const chunk = ended?.kind === 'error' ? null : (incoming.read() as Buffer | null)
-    const piece: Piece | undefined = chunk === null ? ended : { kind: 'chunk', bytes: new Uint8Array(chunk) }
+    const piece: Piece | undefined =
+      chunk === null ? ended : { kind: 'chunk', bytes: new Uint8Array(chunk) }
     if (piece === undefined) return
     const callback = waiting
     waiting = undefined
@@ -131,7 +132,10 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
   incoming.on('end', () => end({ kind: 'end' }))
   incoming.on('error', (error) => end({ kind: 'error', error }))
   incoming.on('close', () =>
-    end({ kind: 'error', error: new TypeError('The client closed the connection before the end of the request body') }),
+    end({
+      kind: 'error',
+      error: new TypeError('The client closed the connection before the end of the request body'),
+    }),
   )
   return {
     read(callback) {
@@ -148,7 +152,7 @@ function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boole
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of response.headers) {
     if (name !== 'set-cookie') headers[name] = value
-    else (headers['set-cookie'] ??= []) && (headers['set-cookie'] as string[]).push(value)
+    else headers[name] = [...(headers[name] ?? []), value]
   }
   const { body } = response
   if (body.kind === 'source') {
@@ -159,7 +163,8 @@ function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boole
     } else sendPieces(outgoing, body.source)
     return
   }
-  const bytes = body.kind === 'text' ? Buffer.from(body.text) : body.kind === 'bytes' ? body.bytes : undefined
+  const bytes =
+    body.kind === 'text' ? Buffer.from(body.text) : body.kind === 'bytes' ? body.bytes : undefined
   const mayHaveBody = response.status !== 204 && response.status !== 304
   if (mayHaveBody) headers['content-length'] = String(bytes?.byteLength ?? 0)
   outgoing.writeHead(response.status, response.statusText || undefined, headers)

@@ -59,7 +59,9 @@ export function startThread(options: ShardOptions): Promise<ShardHost> {
   return host(port, {
     onEnd: (ended) => {
       worker.on('error', (error) => ended(error))
-      worker.on('exit', (code) => ended(new DurableError(`the shard's thread ended with code ${code}`)))
+      worker.on('exit', (code) =>
+        ended(new DurableError(`the shard's thread ended with code ${code}`)),
+      )
     },
     end: async () => {
       await worker.terminate()

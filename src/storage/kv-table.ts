@@ -74,7 +74,8 @@ function planList(options: KvListOptions): ListPlan {
   if (start !== undefined && startAfter !== undefined) {
     throw new TypeError('list() cannot be called with both start and startAfter values.')
   }
-  if (limit !== undefined && !(Number(limit) > 0)) throw new TypeError('List limit must be positive.')
+  if (limit !== undefined && !(Number(limit) > 0))
+    throw new TypeError('List limit must be positive.')
   const conditions: string[] = []
   const values: (string | number)[] = []
   const add = (condition: string, value: string | undefined): void => {
@@ -98,7 +99,7 @@ function planList(options: KvListOptions): ListPlan {
 
 /** The least text that sorts after everything beginning with `prefix`; undefined when none does. */
 function successor(prefix: string): string | undefined {
-  const points = [...prefix].map((character) => character.codePointAt(0) ?? 0)
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     if (last === 0x10_ffff) continue
     // Behind the last code point before the surrogates come those after them.

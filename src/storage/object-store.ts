@@ -122,7 +122,9 @@ export class ObjectStore implements CommitSource {
 
   /** Whether there is anything that the log has not confirmed. */
   get hasUnconfirmed(): boolean {
-    return this.#broken === undefined && (this.#transaction !== 'none' || this.#unconfirmed.length > 0)
+    return (
+      this.#broken === undefined && (this.#transaction !== 'none' || this.#unconfirmed.length > 0)
+    )
   }
 
   setListener(listener: StoreListener | undefined): void {
@@ -206,7 +208,8 @@ export class ObjectStore implements CommitSource {
 
   /** The turn was aborted: what it wrote is undone, what earlier turns wrote stays. [ST2] */
   turnAborted(): void {
-    if (this.#broken !== undefined || this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
+    if (this.#broken !== undefined || this.#transaction !== 'implicit' || !this.#wroteThisTurn)
+      return
     if (this.#hasTurnSavepoint) this.#db.exec('ROLLBACK TO turn; RELEASE turn')
     else if (!this.#hasEarlierTurns) this.#db.exec('ROLLBACK; BEGIN')
     this.#hasTurnSavepoint = false

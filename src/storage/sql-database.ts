@@ -115,7 +115,8 @@ export class SqlDatabase {
     return this.#translate(() =>
       this.#run({
         writes: prepared.writes,
-        run: () => (prepared.writes ? this.#runAll(prepared, bindings) : this.#runLazily(prepared, bindings)),
+        run: () =>
+          prepared.writes ? this.#runAll(prepared, bindings) : this.#runLazily(prepared, bindings),
       }),
     )
   }
@@ -146,7 +147,9 @@ export class SqlDatabase {
       rowsWritten: 0,
       next: () => {
         if (isOver) return undefined
-        const { done, value } = this.#translate(() => this.#run({ writes: false, run: () => rows.next() }))
+        const { done, value } = this.#translate(() =>
+          this.#run({ writes: false, run: () => rows.next() }),
+        )
         if (done !== true) return value.map(toValue)
         isOver = true
         this.#giveBack(prepared)
@@ -291,7 +294,7 @@ function refuseTransactionControl(sql: string): void {
   const bare = sql.replace(/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, '')
   if (!/^(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b/i.test(bare)) return
   throw new Error(
-    'To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically roll back on exceptions, and because it interacts correctly with Durable Objects\' automatic atomic write coalescing.',
+    "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing.",
   )
 }
 

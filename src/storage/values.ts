@@ -2,7 +2,8 @@ import { Deserializer, Serializer } from 'node:v8'
 
 // V8's own way to let an embedder choose the error class; Node leaves it undocumented.
 class ValueSerializer extends Serializer {
-  _getDataCloneError = (message: string): DOMException => new DOMException(message, 'DataCloneError')
+  _getDataCloneError = (message: string): DOMException =>
+    new DOMException(message, 'DataCloneError')
 }
 
 /**

@@ -1,0 +1,123 @@
+// Types for programs that import `cloudflare:workers` and do not have @cloudflare/workers-types
+// installed. A subset; the full typing of stubs follows with the RPC work.
+
+interface DurableObjectId {
+  readonly name?: string
+  toString(): string
+  equals(other: DurableObjectId): boolean
+}
+
+type RpcMethods<T> = {
+  [K in keyof T as K extends 'fetch' | 'ctx' | 'env' | 'alarm' ? never : K]: T[K] extends (
+    ...values: infer P
+  ) => infer R
+    ? (...values: P) => Promise<Awaited<R>>
+    : Promise<Awaited<T[K]>>
+}
+
+type DurableObjectStub<T = unknown> = RpcMethods<T> & {
+  readonly id: DurableObjectId
+  readonly name?: string
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+}
+
+interface DurableObjectNamespace<T = unknown> {
+  newUniqueId(): DurableObjectId
+  idFromName(name: string): DurableObjectId
+  idFromString(hex: string): DurableObjectId
+  get(id: DurableObjectId, options?: { locationHint?: string }): DurableObjectStub<T>
+  getByName(name: string, options?: { locationHint?: string }): DurableObjectStub<T>
+}
+
+interface DurableObjectGetOptions {
+  allowConcurrency?: boolean
+  noCache?: boolean
+}
+
+interface DurableObjectPutOptions extends DurableObjectGetOptions {
+  allowUnconfirmed?: boolean
+}
+
+interface DurableObjectListOptions extends DurableObjectGetOptions {
+  start?: string
+  startAfter?: string
+  end?: string
+  prefix?: string
+  reverse?: boolean
+  limit?: number
+}
+
+interface DurableObjectTransaction {
+  get<T = unknown>(key: string, options?: DurableObjectGetOptions): Promise<T | undefined>
+  get<T = unknown>(keys: string[], options?: DurableObjectGetOptions): Promise<Map<string, T>>
+  put<T>(key: string, value: T, options?: DurableObjectPutOptions): Promise<void>
+  put<T>(entries: Record<string, T>, options?: DurableObjectPutOptions): Promise<void>
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>
+  list<T = unknown>(options?: DurableObjectListOptions): Promise<Map<string, T>>
+  rollback(): void
+}
+
+type SqlStorageValue = ArrayBuffer | string | number | null
+
+interface SqlStorageCursor<T extends Record<string, SqlStorageValue>> extends IterableIterator<T> {
+  toArray(): T[]
+  one(): T
+  raw<U extends SqlStorageValue[] = SqlStorageValue[]>(): IterableIterator<U> & { toArray(): U[] }
+  readonly columnNames: string[]
+  readonly rowsRead: number
+  readonly rowsWritten: number
+}
+
+interface SqlStorage {
+  exec<T extends Record<string, SqlStorageValue> = Record<string, SqlStorageValue>>(
+    query: string,
+    ...values: unknown[]
+  ): SqlStorageCursor<T>
+  readonly databaseSize: number
+}
+
+interface SyncKvStorage {
+  get<T = unknown>(key: string): T | undefined
+  put<T>(key: string, value: T): void
+  delete(key: string): boolean
+  list<T = unknown>(options?: DurableObjectListOptions): Iterable<[string, T]>
+}
+
+interface DurableObjectStorage extends Omit<DurableObjectTransaction, 'rollback'> {
+  readonly sql: SqlStorage
+  readonly kv: SyncKvStorage
+  transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T>
+  transactionSync<T>(closure: () => T): T
+  deleteAll(options?: DurableObjectPutOptions): Promise<void>
+  sync(): Promise<void>
+}
+
+interface DurableObjectState {
+  readonly id: DurableObjectId
+  readonly storage: DurableObjectStorage
+  waitUntil(promise: Promise<unknown>): void
+  blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>
+  abort(reason?: unknown): void
+}
+
+interface ExecutionContext {
+  waitUntil(promise: Promise<unknown>): void
+  passThroughOnException(): void
+}
+
+declare module 'cloudflare:workers' {
+  export abstract class DurableObject<Env = unknown> {
+    protected readonly ctx: DurableObjectState
+    protected readonly env: Env
+    constructor(ctx: DurableObjectState, env: Env)
+  }
+  export abstract class WorkerEntrypoint<Env = unknown> {
+    protected readonly ctx: ExecutionContext
+    protected readonly env: Env
+    constructor(ctx: ExecutionContext, env: Env)
+  }
+  export class RpcTarget {}
+  export const env: Record<string, unknown>
+  export function waitUntil(promise: Promise<unknown>): void
+}
