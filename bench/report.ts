@@ -106,7 +106,7 @@ function format(count: number): string {
 
 const resultsHead = `# Benchmark results
 
-Written by \`npm run bench -- --write\`, newest first. Compare the ratios within one section, not the
+Written by \`npm run bench -- --write\`, newest first. Compare the ratios within a section, not the
 figures of two sections.
 `
 

@@ -113,7 +113,7 @@ export const page: string = String.raw`<!doctype html>
       <section class="card" aria-labelledby="storm-title">
         <h2 id="storm-title">Payment storm</h2>
         <form id="storm">
-          <label>Random payments, all at once
+          <label>Random payments, a hundred at a time
             <select name="count"><option>100</option><option selected>500</option><option>2000</option></select></label>
           <button class="go">Fire</button>
           <output></output>
@@ -255,11 +255,15 @@ export const page: string = String.raw`<!doctype html>
         $('verdict').textContent = 'No answer, trying again'
         $('verdict').className = 'idle'
       }
-      await new Promise((resolve) => setTimeout(resolve, busy > 0 ? 100 : 1000))
+      await new Promise((resolve) => {
+        wake = resolve
+        setTimeout(resolve, busy > 0 ? 100 : 1000)
+      })
     }
   }
 
   let busy = 0
+  let wake = () => {}
   function handle(id, action) {
     const form = $(id)
     form.onsubmit = async (event) => {
@@ -267,6 +271,7 @@ export const page: string = String.raw`<!doctype html>
       const [button, output] = [form.querySelector('.go'), form.querySelector('output')]
       button.disabled = true
       busy += 1
+      wake()
       output.className = ''
       output.textContent = 'Working…'
       try {

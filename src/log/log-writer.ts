@@ -53,9 +53,7 @@ parentPort?.on('message', (request: WriterRequest) => {
 // [CL1] One write and one fdatasync make a whole batch durable.
 function writeBatch(bytes: Uint8Array): void {
   if (segment === undefined) throw new Error('no segment is open')
-  for (let at = 0; at < bytes.byteLength; ) {
-    at += files.write(segment.fd, bytes.subarray(at), segment.bytes + at)
-  }
+  writeAll(segment.fd, bytes, segment.bytes)
   files.fdatasync(segment.fd)
   segment.bytes += bytes.byteLength
 }
@@ -67,10 +65,16 @@ function openSegment(request: WriterRequest & { kind: 'segment' }): void {
     segment = undefined
   }
   const fd = files.create(request.path)
-  files.write(fd, encodeSegmentHeader(request.number, request.previous), 0)
+  writeAll(fd, encodeSegmentHeader(request.number, request.previous), 0)
   files.fdatasync(fd)
   files.syncDirectory(directory)
   segment = { fd, bytes: segmentHeaderBytes }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += files.write(fd, bytes.subarray(at), position + at)
+  }
 }
 
 function syncFiles(paths: readonly string[]): void {

@@ -150,10 +150,12 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
 
 function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boolean): void {
   const headers: Record<string, string | string[]> = {}
+  const cookies: string[] = []
   for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie') headers[name] = value
-    else headers[name] = [...(headers[name] ?? []), value]
+    if (name === 'set-cookie') cookies.push(value)
+    else headers[name] = value
   }
+  if (cookies.length > 0) headers['set-cookie'] = cookies
   const { body } = response
   if (body.kind === 'source') {
     outgoing.writeHead(response.status, response.statusText || undefined, headers)

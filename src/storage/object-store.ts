@@ -55,6 +55,7 @@ class Commit {
 }
 
 const alarmKey = 1
+const sqliteLocked = 6
 
 /**
  * One object's durable memory: an SQLite database whose commits go to the commit log.
@@ -281,8 +282,7 @@ export class ObjectStore implements CommitSource {
    */
   checkpoint(): boolean {
     if (this.hasUnconfirmed || this.#broken !== undefined) return false
-    const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
-    if (row.busy !== 0) return false
+    if (!this.#truncateWal()) return false
     this.#wal.wasTruncated()
     this.#confirmedEnd = 0
     return true
@@ -311,6 +311,17 @@ export class ObjectStore implements CommitSource {
     fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     fresh.close()
     this.#removeIfNeverConfirmed()
+  }
+
+  // A cursor that is not read to its end blocks this: SQLite then says busy, or locked.
+  #truncateWal(): boolean {
+    try {
+      const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      return row?.['busy'] === 0
+    } catch (error) {
+      if (isSqliteError(error) && (error.errcode & 0xff) === sqliteLocked) return false
+      throw error
+    }
   }
 
   // Nothing of this object is durable: it does not exist, and its file must not stand for it.
@@ -463,6 +474,7 @@ export class ObjectStore implements CommitSource {
     if (this.#current !== undefined) waiting.push(this.#current)
     this.#unconfirmed = []
     this.#current = undefined
+    this.#transaction = 'none'
     this.#ready = []
     for (const commit of waiting) commit.settle(error)
     this.#listener?.broke(error)

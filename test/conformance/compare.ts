@@ -47,11 +47,10 @@ function render(value: unknown, isVariable: boolean): string {
   return isVariable ? kind.replaceAll(/\d+(\.\d+)?/g, '<number>') : kind
 }
 
-/** The JSON values that stand one after another in a recording. */
+/** The JSON objects that stand one after another in a recording; no text in it holds `}{`. */
 export function parseRecording(text: string): unknown[] {
   return text
-    .replaceAll('}{', '}\n{')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line) as unknown)
+    .trim()
+    .split(/(?<=\})\s*(?=\{)/)
+    .map((value) => JSON.parse(value) as unknown)
 }

@@ -14,7 +14,7 @@ import { type RuntimeName, startRuntime } from '../workerd/start.ts'
 export interface CrashOptions {
   readonly runtime: RuntimeName
   readonly rounds: number
-  /** Decides what is written and when the server is killed; the interleaving stays the machine's. */
+  /** Decides what is written and when the server is killed; the interleaving is the machine's. */
   readonly seed: number
   readonly onRound?: (round: number, report: CrashReport) => void
 }
@@ -107,7 +107,7 @@ async function loadUntilKilled(
     }
   })
   const ended = Promise.all(load)
-  // A failure of the load must not be unhandled while the kill is awaited; `await ended` reports it.
+  // A failure must not be unhandled while the kill is awaited; `await ended` below reports it.
   ended.catch(() => undefined)
   await sleep(killAfterMs)
   isKilled = true

@@ -1,5 +1,5 @@
-// Each request writes the same entries by `storage.put` and by SQL; whatever a crash leaves, the two
-// must agree. POST /<object>/<kind>/<number> writes, GET /<object> tells what is stored.
+// Each request writes the same entries by `storage.put` and by SQL; whatever a crash leaves, the
+// two must agree. POST /<object>/<kind>/<number> writes, GET /<object> tells what is stored.
 import { DurableObject } from 'cloudflare:workers'
 
 export class Ledger extends DurableObject {

@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import fc from 'fast-check'
+import type { CommitRecord, CommitSource, PendingCommit, Timers } from '../base/index.ts'
+import {
+  delayConfirmations,
+  FileLog,
+  type FileLogOptions,
+  recoverLog,
+  ScriptedLog,
+} from './index.ts'
+import { decodeRecords, encodeRecord } from './record.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'sluice-log-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+let folders = 0
+
+function makeFolder(failures: Record<string, string> = {}): string {
+  const folder = join(root, String((folders += 1)))
+  mkdirSync(join(folder, 'log'), { recursive: true })
+  writeFileSync(join(folder, 'failures.json'), JSON.stringify(failures))
+  return folder
+}
+
+function openLog(folder: string, options: Partial<FileLogOptions> = {}): FileLog {
+  const filesModule = new URL('./failing-files.ts', import.meta.url).href
+  return new FileLog({ directory: join(folder, 'log'), firstSegment: 1, filesModule, ...options })
+}
+
+function fail(folder: string, failures: Record<string, string>): void {
+  writeFileSync(join(folder, 'failures.json'), JSON.stringify(failures))
+}
+
+/** An object that commits one page per write, filled with the number of the write. */
+class Source implements CommitSource {
+  readonly answers: string[] = []
+  readonly #object: string
+  readonly #log: { enlist(source: CommitSource): void }
+  #ready: PendingCommit[] = []
+  #sequence = 0
+
+  constructor(log: { enlist(source: CommitSource): void }, object: string) {
+    this.#log = log
+    this.#object = object
+  }
+
+  write(): Promise<string> {
+    this.#sequence += 1
+    const sequence = this.#sequence
+    return new Promise((resolve) => {
+      const answer = (text: string): void => {
+        this.answers.push(text)
+        resolve(text)
+      }
+      this.#ready.push({
+        record: recordOf(this.#object, sequence),
+        confirmed: () => answer(`${sequence}`),
+        failed: (error) => answer(`${sequence}!${error.message}`),
+      })
+      this.#log.enlist(this)
+    })
+  }
+
+  takeCommits(): PendingCommit[] {
+    return this.#ready.splice(0)
+  }
+}
+
+function recordOf(object: string, sequence: number): CommitRecord {
+  const bytes = new Uint8Array(64).fill(sequence)
+  const pages = [{ pageNumber: 1 + (sequence % 3), bytes }]
+  return {
+    object,
+    fence: 0,
+    sequence,
+    pageSize: 64,
+    databasePages: 3,
+    pages,
+    kv: [],
+    alarmAt: sequence,
+  }
+}
+
+function recover(folder: string): {
+  last: Map<string, number>
+  pages: Map<string, number[]>
+  torn: number
+} {
+  const last = new Map<string, number>()
+  const pages = new Map<string, number[]>()
+  const { tornBytes } = recoverLog(join(folder, 'log'), (object) => {
+    last.set(object.object, object.sequence)
+    assert.equal(object.alarmAt, object.sequence)
+    const sorted = [...object.pages].toSorted(([a], [b]) => a - b)
+    pages.set(
+      object.object,
+      sorted.map(([, bytes]) => bytes[0] ?? -1),
+    )
+  })
+  return { last, pages, torn: tornBytes }
+}
+
+test('[CL1] many commits are confirmed in order, by few batches, and recovered', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const sources = ['a', 'b', 'c'].map((name) => new Source(log, `n/${name}`))
+  const writes: Promise<string>[] = []
+  for (let i = 0; i < 20; i += 1) {
+    for (const source of sources) writes.push(source.write())
+    log.flush()
+  }
+  await Promise.all(writes)
+  for (const source of sources) {
+    assert.deepEqual(
+      source.answers,
+      Array.from({ length: 20 }, (_, i) => String(i + 1)),
+    )
+  }
+  const { last, pages } = recover(folder)
+  assert.deepEqual(
+    [...last],
+    [
+      ['n/a', 20],
+      ['n/b', 20],
+      ['n/c', 20],
+    ],
+  )
+  assert.deepEqual(pages.get('n/b'), [18, 19, 20])
+  const bytes = readFileSync(join(folder, 'log', '00000001.log'))
+  const batches = bytes.toString('latin1').split('1BLS').length - 1
+  assert.ok(batches <= 4, `${batches} batches: while one is under way, the next gathers`)
+  await log.close()
+})
+
+test('[CL2] [CL3] [CL7] a log cut at any byte gives a prefix of whole batches, and again the same', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const a = new Source(log, 'n/a')
+  const b = new Source(log, 'n/b')
+  for (let i = 0; i < 3; i += 1) {
+    const both = [a.write(), b.write()]
+    log.flush()
+    await Promise.all(both)
+  }
+  await log.close()
+  const path = join(folder, 'log', '00000001.log')
+  const whole = readFileSync(path)
+  let lastSeen = 0
+  for (let length = 0; length <= whole.length; length += 1) {
+    writeFileSync(path, whole.subarray(0, length))
+    const { last } = recover(folder)
+    assert.deepEqual(recover(folder).last, last)
+    assert.equal(last.get('n/a'), last.get('n/b'), 'a batch came back in part')
+    const now = last.get('n/a') ?? 0
+    assert.ok(now === lastSeen || now === lastSeen + 1)
+    lastSeen = now
+  }
+  assert.equal(lastSeen, 3)
+})
+
+test('[CL3] damage before the end of what was confirmed ends recovery with file and byte', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const a = new Source(log, 'n/a')
+  for (let i = 0; i < 3; i += 1) {
+    const write = a.write()
+    log.flush()
+    await write
+  }
+  await log.close()
+  const path = join(folder, 'log', '00000001.log')
+  const whole = readFileSync(path)
+  const batchBytes = (whole.length - 32) / 3
+  fc.assert(
+    fc.property(fc.nat(whole.length - 33), fc.integer({ min: 1, max: 255 }), (offset, flip) => {
+      const at = 32 + offset
+      const damaged = Buffer.from(whole)
+      damaged[at] = (damaged[at] ?? 0) ^ flip
+      writeFileSync(path, damaged)
+      // In the last batch nobody can tell damage from a torn write.
+      if (at >= 32 + 2 * batchBytes) assert.equal(recover(folder).last.get('n/a'), 2)
+      else assert.throws(() => recover(folder), /00000001\.log': it is damaged at byte \d+/)
+    }),
+    { seed: 7, numRuns: 300 },
+  )
+})
+
+test('[CL4] a newer format is refused with both versions', () => {
+  const folder = makeFolder()
+  const header = Buffer.alloc(64)
+  header.write('1LLS')
+  header.writeUInt32LE(2, 4)
+  writeFileSync(join(folder, 'log', '00000001.log'), header)
+  assert.throws(() => recover(folder), /it has log format 2, this Sluice understands up to 1/)
+  writeFileSync(join(folder, 'log', '00000001.log'), 'something else, and long enough to be one')
+  assert.throws(() => recover(folder), /it is not a log segment/)
+})
+
+for (const operation of ['write', 'fdatasync', 'create']) {
+  test(`[CL5] a failed ${operation} fails its batch, is never replayed, and others go on`, async () => {
+    const folder = makeFolder()
+    const log = openLog(folder)
+    const a = new Source(log, 'n/a')
+    const b = new Source(log, 'n/b')
+    const write = (source: Source): Promise<string> => {
+      const written = source.write()
+      log.flush()
+      return written
+    }
+    assert.equal(await write(a), '1')
+    if (operation === 'create') {
+      fail(folder, { write: 'no space' })
+      assert.equal(await write(a), '2!Cannot make a commit durable: no space')
+    }
+    fail(folder, { [operation]: 'no space' })
+    assert.match(await write(a), /!Cannot make a commit durable: no space$/)
+    assert.match(await write(a), /!Cannot make a commit durable: no space$/)
+    fail(folder, {})
+    assert.equal(await write(b), '1')
+    assert.equal(await write(b), '2')
+    // The log is not closed: this is what a crash would leave.
+    assert.deepEqual(
+      [...recover(folder).last],
+      [
+        ['n/a', 1],
+        ['n/b', 2],
+      ],
+    )
+    await log.close()
+  })
+}
+
+test('[CL6] a full segment is announced with its objects, and dropped when told to', async () => {
+  const folder = makeFolder()
+  const full: string[] = []
+  const log = openLog(folder, {
+    segmentBytesMax: 300,
+    onSegmentFull: ({ number, objects }) => full.push(`${number}: ${[...objects].join(' ')}`),
+  })
+  const a = new Source(log, 'n/a')
+  const b = new Source(log, 'n/b')
+  for (const source of [a, a, b, b, a]) {
+    const write = source.write()
+    log.flush()
+    await write
+  }
+  assert.deepEqual(full, ['1: n/a', '2: n/b'])
+  assert.deepEqual(
+    [...recover(folder).last],
+    [
+      ['n/a', 3],
+      ['n/b', 2],
+    ],
+  )
+  writeFileSync(join(folder, 'a.db'), 'x')
+  await log.syncFiles([join(folder, 'a.db')])
+  await log.dropSegments(1)
+  assert.deepEqual(readdirSync(join(folder, 'log')), ['00000002.log', '00000003.log'])
+  await assert.rejects(log.syncFiles([join(folder, 'nothing.db')]), /ENOENT/)
+  await log.close()
+})
+
+test('[CL2] records are decoded as they were encoded, and damage never decodes', () => {
+  const bytes = fc.uint8Array({ maxLength: 40 })
+  const record = fc.record({
+    object: fc.string({ unit: 'binary', minLength: 1 }),
+    fence: fc.maxSafeNat(),
+    sequence: fc.maxSafeNat(),
+    pageSize: fc.constant(16),
+    databasePages: fc.nat(),
+    pages: fc.array(
+      fc.record({
+        pageNumber: fc.nat(),
+        bytes: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      }),
+    ),
+    kv: fc.array(
+      fc.record({
+        key: fc.string({ unit: 'binary' }),
+        value: fc.option(bytes, { nil: undefined }),
+      }),
+    ),
+    alarmAt: fc.option(fc.integer(), { nil: null }),
+  })
+  const plain = (value: CommitRecord): unknown => ({
+    ...value,
+    pages: value.pages.map((page) => [page.pageNumber, [...page.bytes]]),
+    kv: value.kv.map(({ key, value: v }) => [key, v === undefined ? undefined : [...v]]),
+  })
+  fc.assert(
+    fc.property(fc.array(record), (records) => {
+      const encoded = Buffer.concat(records.flatMap(encodeRecord))
+      assert.deepEqual(decodeRecords(encoded).map(plain), records.map(plain))
+    }),
+    { seed: 11, numRuns: 300 },
+  )
+})
+
+test('[CL8] delayed answers come in order, later, and slow no batch down', () => {
+  const due: (() => void)[] = []
+  const timers: Timers = {
+    after: (delayMs, callback) => {
+      assert.equal(delayMs, 400)
+      due.push(callback)
+      return { cancel: () => {} }
+    },
+  }
+  const inner = new ScriptedLog()
+  const log = delayConfirmations(inner, 400, timers)
+  const a = new Source(log, 'n/a')
+  void a.write()
+  log.flush()
+  void a.write()
+  log.flush()
+  assert.equal(inner.batchCount, 2)
+  inner.confirmNext()
+  inner.failNext(new Error('disk'))
+  assert.deepEqual(a.answers, [])
+  for (const callback of due) callback()
+  assert.deepEqual(a.answers, ['1', '2!disk'])
+})
