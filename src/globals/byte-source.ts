@@ -1,5 +1,5 @@
 import * as nodeStream from 'node:stream'
-import { type Entry, type Owner, rootContext } from '../turns/index.ts'
+import { type Entry, type Owner, rootContext, runAsHost } from '../turns/index.ts'
 import { native } from './native.ts'
 
 /** What a read gives: bytes, the end, or the error that ended the bytes too early. */
@@ -43,7 +43,7 @@ export class OwnerSource implements ByteSource {
       if (isDone) return
       isDone = true
       stopListening()
-      callback(piece)
+      runAsHost(() => callback(piece))
     }
     const stopListening = this.#owner.onBroken((error) => finish({ kind: 'error', error }))
     if (isDone) return
@@ -95,15 +95,13 @@ export function streamForOwner(owner: Owner, source: ByteSource): ReadableStream
   const pull = (controller: ReadableByteStreamController): Promise<void> =>
     new Promise((resolve) => {
       owner.waitStarted()
-      rootContext(() =>
-        source.read((piece) => {
-          entry.deliver(() => {
-            owner.waitEnded()
-            enqueue(controller, piece)
-            resolve()
-          })
-        }),
-      )
+      source.read((piece) => {
+        entry.deliver(() => {
+          owner.waitEnded()
+          enqueue(controller, piece)
+          resolve()
+        })
+      })
     })
   const cancel = (reason: unknown): void => {
     owner.egress({ released: () => source.cancel(reason), dropped: () => source.cancel(reason) })
@@ -130,17 +128,18 @@ export function sourceOfHostStream(stream: ReadableStream<Uint8Array>): ByteSour
   const reader = rootContext(() => stream.getReader())
   return {
     read: (callback) =>
-      rootContext(() => {
+      runAsHost(() => {
         reader.read().then(
           ({ done, value }) => callback(done ? { kind: 'end' } : { kind: 'chunk', bytes: value }),
           (error: unknown) => callback({ kind: 'error', error }),
         )
       }),
-    cancel: (reason) => {
-      rootContext(() => reader.cancel(reason)).catch(() => {
-        // A stream that already failed cannot be cancelled; its error went to the last read.
-      })
-    },
+    cancel: (reason) =>
+      runAsHost(() => {
+        reader.cancel(reason).catch(() => {
+          // A stream that already failed cannot be cancelled; its error went to the last read.
+        })
+      }),
   }
 }
 

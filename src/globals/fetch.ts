@@ -1,7 +1,7 @@
-import type { Owner } from '../turns/index.ts'
+import { type Owner, runAsHost } from '../turns/index.ts'
 import { type BodyMessage } from './body.ts'
 import { hostStreamOf, sourceOfHostStream } from './byte-source.ts'
-import { gated } from './gated.ts'
+import { gatedPromise } from './gated.ts'
 import { native } from './native.ts'
 import { type RequestMessage, UserRequest, type UserRequestInit } from './request.ts'
 import { type ResponseMessage, UserResponse } from './response.ts'
@@ -12,27 +12,33 @@ import { type ResponseMessage, UserResponse } from './response.ts'
  *
  * @throws TypeError (as a rejection) for a bad URL or when the network fails
  */
-export async function userFetch(
+export function userFetch(
   owner: Owner,
   input: unknown,
   init?: UserRequestInit,
 ): Promise<UserResponse> {
-  const request = new UserRequest(toUserRequest(input), init)
-  const message = request.take(owner)
+  let request: UserRequest
+  let message: RequestMessage
+  try {
+    request = new UserRequest(toUserRequest(input), init)
+    message = request.take(owner)
+  } catch (error) {
+    return Promise.reject(error as Error)
+  }
   const abort = new AbortController()
   const stopAborting = abortThroughGate(owner, request.signal, abort)
-  try {
-    return await gated(
-      owner,
-      async () => {
-        await released(owner)
-        return receiveHost(await native.fetch(message.url, hostInit(message, abort.signal)))
-      },
-      UserResponse.receive,
-    )
-  } finally {
-    stopAborting()
+  const { promise, resolve, reject } = gatedPromise<UserResponse>(owner)
+  const send = async (): Promise<void> => {
+    try {
+      const response = await native.fetch(message.url, hostInit(message, abort.signal))
+      resolve(() => UserResponse.receive(receiveHost(response)))
+    } catch (error) {
+      reject(error)
+    }
   }
+  // Issued here and now: only what was written before this call holds it.
+  owner.egress({ released: () => runAsHost(() => void send()), dropped: reject })
+  return promise.finally(stopAborting)
 }
 
 /** User code may hold a Node Request, made by a library before the globals were patched. */
@@ -95,16 +101,10 @@ function bodyOfHost(stream: ReadableStream<Uint8Array> | null): BodyMessage {
   return { kind: 'source', source: sourceOfHostStream(stream) }
 }
 
-function released(owner: Owner): Promise<void> {
-  return new Promise((resolve, reject) => {
-    owner.egress({ released: resolve, dropped: (error) => reject(error as Error) })
-  })
-}
-
 // An abort is a message too: the server sees the connection close. It waits at the gate as well.
 function abortThroughGate(owner: Owner, signal: AbortSignal, abort: AbortController): () => void {
   const pass = (): void => {
-    const send = (): void => abort.abort(signal.reason)
+    const send = (): void => runAsHost(() => abort.abort(signal.reason))
     owner.egress({ released: send, dropped: send })
   }
   if (signal.aborted) pass()

@@ -16,45 +16,46 @@ export function callingOwner(operation: string): Owner | undefined {
   return owner
 }
 
-/**
- * Runs host code that settles at any time, and settles the user's promise by a delivered event.
- *
- * `start` runs in the root async context, so that host code neither meets patched globals as the
- * user's nor keeps the user's context alive. [GL1]
- *
- * @param convert makes the value that user code gets; runs inside the turn
- */
-export function gated<Host, User = Host>(
-  owner: Owner,
-  start: () => Promise<Host>,
-  convert: (value: Host) => User = (value) => value as unknown as User,
-): Promise<User> {
-  const entry = owner.entry()
-  owner.waitStarted()
-  return new Promise<User>((resolve, reject) => {
-    const settle = (run: () => void): void => {
-      entry.deliver(() => {
-        owner.waitEnded()
-        run()
-      })
-    }
-    rootContext(() => {
-      start().then(
-        (value) => settle(() => resolveWith(() => convert(value), resolve, reject)),
-        (error: unknown) => settle(() => reject(error)),
-      )
-    })
-  })
+/** A promise for user code, and how host code settles it. */
+export interface GatedPromise<T> {
+  readonly promise: Promise<T>
+  /** Called once, or `reject` instead; by host code or inside a turn. */
+  resolve(make: () => T): void
+  reject(error: unknown): void
 }
 
-function resolveWith<T>(
-  make: () => T,
-  resolve: (value: T) => void,
-  reject: (error: unknown) => void,
-): void {
-  try {
-    resolve(make())
-  } catch (error) {
-    reject(error)
+/**
+ * A promise that is settled by a delivered event of `owner`, through the critical section in which it
+ * was made. [GL1]
+ */
+export function gatedPromise<T>(owner: Owner): GatedPromise<T> {
+  const entry = owner.entry()
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  owner.waitStarted()
+  const settle = (run: () => void): void =>
+    entry.deliver(() => {
+      owner.waitEnded()
+      run()
+    })
+  return {
+    promise,
+    resolve: (make) =>
+      settle(() => {
+        try {
+          resolve(make())
+        } catch (error) {
+          reject(error as Error)
+        }
+      }),
+    reject: (error) => settle(() => reject(error as Error)),
   }
+}
+
+/** Starts host code now, in the root async context, and settles the user's promise by an event. */
+export function gated<T>(owner: Owner, start: () => Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = gatedPromise<T>(owner)
+  rootContext(() => {
+    start().then((value) => resolve(() => value), reject)
+  })
+  return promise
 }

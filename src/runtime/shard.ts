@@ -5,7 +5,7 @@ import {
   UserRequest,
 } from '../globals/index.ts'
 import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
-import { pump } from '../turns/index.ts'
+import { pump, runAsHost } from '../turns/index.ts'
 import { guardProcess } from './guards.ts'
 import { DurableObjectNamespace, callFetch, localRouter, packResponse } from './namespace.ts'
 import { type ObjectClass, ObjectTable } from './object-table.ts'
@@ -112,14 +112,16 @@ export class Shard {
       kind: 'fetch',
       invoke: (handler) => this.#callWorker(handler, UserRequest.receive(message), ctx),
       pack: packResponse,
-      reply: (packed) => {
-        this.#requestEnded()
-        reply(packed as ResponseMessage)
-      },
-      fail: (error) => {
-        this.#requestEnded()
-        fail(error)
-      },
+      reply: (packed) =>
+        runAsHost(() => {
+          this.#requestEnded()
+          reply(packed as ResponseMessage)
+        }),
+      fail: (error) =>
+        runAsHost(() => {
+          this.#requestEnded()
+          fail(error)
+        }),
     })
   }
 

@@ -5,4 +5,4 @@
 // Knows nothing of gates, objects or storage: an `Owner` brings those.
 
 export { type Entry, type Outgoing, Owner, codeOwner, rootContext } from './owner.ts'
-export { currentTurn, Pump, pump, type Turn, type TurnLock } from './pump.ts'
+export { currentTurn, Pump, pump, runAsHost, type Turn, type TurnLock } from './pump.ts'

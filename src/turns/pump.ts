@@ -24,6 +24,18 @@ export function currentTurn(): Turn | undefined {
 
 setTurnHolder(() => current?.owner)
 
+// What host code was asked to do during the turn that runs now, in order.
+let hostTasks: (() => void)[] = []
+
+/**
+ * Runs host code (sending an answer, starting a fetch) outside of any turn: at once, or as soon as the
+ * turn that runs now is over. In a turn, whatever it awaits would go on as if it were the owner's. [TN7]
+ */
+export function runAsHost(task: () => void): void {
+  if (current === undefined) rootContext(task)
+  else hostTasks.push(task)
+}
+
 const turnsPerLoop = 256
 const loopBudgetMs = 2
 
@@ -93,6 +105,14 @@ export class Pump {
     turn.owner.turnEnded()
     current = undefined
     turn.lock?.release()
+    if (hostTasks.length > 0) this.#runHostTasks()
+  }
+
+  #runHostTasks(): void {
+    const tasks = hostTasks
+    hostTasks = []
+    for (const task of tasks) rootContext(task)
+    drainTurn()
   }
 }
 

@@ -32,5 +32,9 @@ test('a number at a variable path is compared by kind, elsewhere exactly', () =>
 })
 
 test('a recording may hold several values one after another', () => {
-  assert.deepEqual(parseRecording('{"a":1}{"b":{}}\n{\n  "c":3\n}\n'), [{ a: 1 }, { b: {} }, { c: 3 }])
+  assert.deepEqual(parseRecording('{"a":1}{"b":{}}\n{\n  "c":3\n}\n'), [
+    { a: 1 },
+    { b: {} },
+    { c: 3 },
+  ])
 })
