@@ -1,6 +1,10 @@
 // Types for programs that import `cloudflare:workers` and do not have @cloudflare/workers-types
 // installed. A subset; the full typing of stubs follows with the RPC work.
 
+declare const scheduler: {
+  wait(delayMs: number, options?: { signal?: AbortSignal }): Promise<void>
+}
+
 interface DurableObjectId {
   readonly name?: string
   toString(): string

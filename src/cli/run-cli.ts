@@ -103,8 +103,10 @@ function parse(values: readonly string[]): {
   } catch (error) {
     const { code, message } = error as { code?: string; message: string }
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
-    // The first sentence says what is wrong; Node's advice about `--` does not help here.
-    throw new UsageError(`${message.split('. ', 1)[0]}; see 'sluice serve --help'`)
+    const option = /^Option '(--[\w-]+)/.exec(message)?.[1]
+    // Of an unknown option the first sentence tells all; Node's advice about `--` does not help here.
+    const reason = option === undefined ? message.split('. ', 1)[0] : `${option} needs a value`
+    throw new UsageError(`${reason}; see 'sluice serve --help'`)
   }
 }
 

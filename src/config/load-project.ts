@@ -204,5 +204,6 @@ class Section {
 function describe(value: unknown): string {
   if (value === null) return 'null'
   if (value === '') return 'empty'
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'a table' : `a ${typeof value}`
 }

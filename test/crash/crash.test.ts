@@ -5,7 +5,7 @@ import { runCrashRounds } from './crash-rounds.ts'
 
 const seed = 20_261_123
 
-test(`a killed server has all it acknowledged and no half of anything (seed ${seed})`, async () => {
+test(`[OB10] a killed server has all it acknowledged and no half of anything (seed ${seed})`, async () => {
   const report = await runCrashRounds({ runtime: runtimeUnderTest(), rounds: 20, seed })
   assert.equal(report.kills, 20)
   for (const [what, count] of Object.entries(report)) assert.ok(count > 0, `${what} is ${count}`)

@@ -74,6 +74,19 @@ test('[OB5] critical sections nest 64 deep and no deeper', async () => {
   assert.equal(tooDeep.message, 'blockConcurrencyWhile() calls are nested too deeply.')
 })
 
+test('[OB6] what a new incarnation read of unconfirmed commits is told when they are confirmed', async () => {
+  const slow = await createRuntime({ project, confirmDelayMs: 300 })
+  try {
+    const response = await slow.fetch('http://localhost/confirmedAfterAbort')
+    const { value, afterMs, write } = (await response.json()) as Record<string, unknown>
+    assert.equal(value, 1)
+    assert.ok(Number(afterMs) >= 295, `told after ${String(afterMs)} ms`)
+    assert.deepEqual(write, { name: 'Error', message: 'enough', durableObjectReset: true })
+  } finally {
+    await slow.close()
+  }
+})
+
 test('[OB7] a stray’s storage operation waits for the gate and is answered', async () => {
   assert.deepEqual(await run('strays'), ['shared 1', ['continued']])
 })

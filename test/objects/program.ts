@@ -174,7 +174,7 @@ export class Probe extends DurableObject<Env> {
     return value
   }
 
-  async callBack(callback: (x: number) => Promise<number>): Promise<number> {
+  async callBack(callback: (x: number) => number): Promise<number> {
     return callback(41)
   }
 
@@ -190,7 +190,7 @@ export class Probe extends DurableObject<Env> {
     throw Object.assign(new SyntaxError('named'), { code: 'E1' })
   }
 
-  override async fetch(request: Request): Promise<Response> {
+  async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url)
     if (url.pathname === '/throw') throw new RangeError('from fetch')
     return new Response(`${request.method} ${url.pathname} ${await request.text()}`, {
@@ -293,6 +293,15 @@ const scenarios: Record<string, (env: Env, query: URLSearchParams) => Promise<un
       kept: await fresh.read('k'),
       undone: (await fresh.read('aborted')) ?? null,
     }
+  },
+  async confirmedAfterAbort(env) {
+    const startedAt = Date.now()
+    const stub = env.Probe.getByName('unconfirmed')
+    const write = outcome(() => stub.increment('k'))
+    await outcome(() => stub.abortAfterPut())
+    const fresh = env.Probe.getByName('unconfirmed')
+    const value = await fresh.read('k')
+    return { value, afterMs: Date.now() - startedAt, write: await write }
   },
   async constructors(env) {
     const results: Record<string, unknown> = {}
