@@ -16,7 +16,7 @@ export interface FileLogOptions {
   /** Number of the first segment to write; no file of that number or a higher one may exist. */
   readonly firstSegment: number
   /** A segment that is larger gets no further batch. */
-  readonly segmentBytesMax?: number
+  readonly segmentBytesMax: number
   /** A segment is full: its objects should be checkpointed, then it can be dropped. */
   readonly onSegmentFull?: (segment: Segment) => void
   /** For tests: URL of a module that exports `files: LogFiles`. */
@@ -44,8 +44,6 @@ interface Batch {
   error: string | undefined
   repliesExpected: number
 }
-
-const defaultSegmentBytesMax = 64 * 1024 * 1024
 
 /**
  * The commit log of one shard, in files. While one batch is being made durable, the next one
@@ -202,7 +200,7 @@ export class FileLog implements CommitLog {
     segment.bytes += batch.bytes
     for (const { record } of batch.commits) segment.objects.add(record.object)
     for (const commit of batch.commits) commit.confirmed()
-    if (segment.bytes < (this.#options.segmentBytesMax ?? defaultSegmentBytesMax)) return
+    if (segment.bytes < this.#options.segmentBytesMax) return
     this.#needsSegment = true
     this.#options.onSegmentFull?.(segment)
   }

@@ -27,7 +27,13 @@ function makeFolder(failures: Record<string, string> = {}): string {
 
 function openLog(folder: string, options: Partial<FileLogOptions> = {}): FileLog {
   const filesModule = new URL('./failing-files.ts', import.meta.url).href
-  return new FileLog({ directory: join(folder, 'log'), firstSegment: 1, filesModule, ...options })
+  return new FileLog({
+    directory: join(folder, 'log'),
+    firstSegment: 1,
+    segmentBytesMax: 2 ** 30,
+    filesModule,
+    ...options,
+  })
 }
 
 function fail(folder: string, failures: Record<string, string>): void {

@@ -7,6 +7,12 @@ import { type DataFolder, takeDataFolder } from './data-folder.ts'
 import { databasePath, type ObjectTable } from './object-table.ts'
 import { systemTimers } from './system-timers.ts'
 
+export interface ShardLogOptions {
+  readonly dataDirectory: string
+  readonly confirmDelayMs: number
+  readonly logSegmentBytes: number
+}
+
 /**
  * The durable side of one shard: recovers what the last process left in the log, then opens a new
  * log, and checkpoints objects so that segments can go.
@@ -21,11 +27,13 @@ export class ShardLog {
   readonly #full: Segment[] = []
   #isCheckpointing = false
 
-  private constructor(folder: DataFolder, nextSegment: number, confirmDelayMs: number) {
+  private constructor(folder: DataFolder, nextSegment: number, options: ShardLogOptions) {
+    const { confirmDelayMs } = options
     this.#folder = folder
     this.#log = new FileLog({
       directory: folder.logDirectory,
       firstSegment: nextSegment,
+      segmentBytesMax: options.logSegmentBytes,
       onSegmentFull: (segment) => {
         this.#full.push(segment)
         void this.#checkpoint()
@@ -36,11 +44,11 @@ export class ShardLog {
   }
 
   /** @throws when the folder is in use, of a newer format, or its log is damaged */
-  static open(options: { dataDirectory: string; confirmDelayMs: number }): ShardLog {
+  static open(options: ShardLogOptions): ShardLog {
     const folder = takeDataFolder(options.dataDirectory)
     try {
       const nextSegment = recover(folder)
-      return new ShardLog(folder, nextSegment, options.confirmDelayMs)
+      return new ShardLog(folder, nextSegment, options)
     } catch (error) {
       folder.release()
       throw error

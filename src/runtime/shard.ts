@@ -21,6 +21,8 @@ export interface ShardOptions {
   readonly dataDirectory: string
   /** Every confirmation of durability comes this much later. */
   readonly confirmDelayMs: number
+  /** A log segment that is larger is checkpointed and deleted. */
+  readonly logSegmentBytes: number
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
 }

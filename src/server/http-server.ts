@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ByteSource, Piece, RequestMessage, ResponseMessage } from '../globals/index.ts'
 
@@ -56,18 +56,27 @@ function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: Ser
     sendText(outgoing, 400, (error as Error).message)
     return
   }
+  const { body } = message
+  // Read in part or not at all: the rest is thrown away, so that the connection can be used again.
+  if (body.kind === 'source') outgoing.on('finish', () => body.source.cancel(undefined))
+  const fail = (error: unknown): void => {
+    // The program's error is for its author; the client learns only that it failed.
+    console.error(`sluice: uncaught error in the worker (${message.method} ${message.url}):`, error)
+    if (outgoing.headersSent) outgoing.destroy()
+    else sendText(outgoing, 500, 'Internal Server Error')
+  }
   handler.handle(
     message,
-    (response) => send(outgoing, response, incoming.method === 'HEAD'),
-    (error) => {
-      // The program's error is for its author; the client learns only that it failed.
-      console.error(
-        `sluice: uncaught error in the worker (${message.method} ${message.url}):`,
-        error,
-      )
-      if (outgoing.headersSent) outgoing.destroy()
-      else sendText(outgoing, 500, 'Internal Server Error')
+    (response) => {
+      try {
+        send(outgoing, response, incoming.method === 'HEAD')
+      } catch (error) {
+        // A head that HTTP cannot carry, such as control characters in a header.
+        if (response.body.kind === 'source') response.body.source.cancel(error)
+        fail(error)
+      }
     },
+    fail,
   )
 }
 
@@ -111,9 +120,11 @@ function urlOf(incoming: IncomingMessage): string {
   return new URL(text).href
 }
 
+// Listens from the first read on: a body that nobody reads must stay Node's to throw away.
 function sourceOf(incoming: IncomingMessage): ByteSource {
   let waiting: ((piece: Piece) => void) | undefined
   let ended: Piece | undefined
+  let isListening = false
   const answer = (): void => {
     if (waiting === undefined) return
     const chunk = ended?.kind === 'error' ? null : (incoming.read() as Buffer | null)
@@ -128,23 +139,26 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
     ended ??= piece
     answer()
   }
-  incoming.on('readable', answer)
-  incoming.on('end', () => end({ kind: 'end' }))
-  incoming.on('error', (error) => end({ kind: 'error', error }))
-  incoming.on('close', () =>
-    end({
-      kind: 'error',
-      error: new TypeError('The client closed the connection before the end of the request body'),
-    }),
-  )
+  const onEnd = (): void => end({ kind: 'end' })
+  const onError = (error: Error): void => end({ kind: 'error', error })
+  const onClose = (): void =>
+    onError(new TypeError('The client closed the connection before the end of the request body'))
+  const listen = (): void => {
+    isListening = true
+    incoming.on('readable', answer).on('end', onEnd).on('error', onError).on('close', onClose)
+    if (incoming.destroyed) onClose()
+  }
+  const discard = (): void => {
+    incoming.off('readable', answer)
+    incoming.resume()
+  }
   return {
     read(callback) {
       waiting = callback
+      if (!isListening) listen()
       answer()
     },
-    cancel() {
-      incoming.resume()
-    },
+    cancel: discard,
   }
 }
 
@@ -206,6 +220,7 @@ function sendPieces(outgoing: ServerResponse, source: ByteSource): void {
 }
 
 function sendText(outgoing: ServerResponse, status: number, text: string): void {
-  outgoing.writeHead(status, { 'content-type': 'text/plain;charset=UTF-8' })
+  // With its reason phrase: an earlier one, refused, would be kept otherwise.
+  outgoing.writeHead(status, STATUS_CODES[status], { 'content-type': 'text/plain;charset=UTF-8' })
   outgoing.end(`${text}\n`)
 }

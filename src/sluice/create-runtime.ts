@@ -17,6 +17,11 @@ export interface RuntimeOptions {
   readonly data?: string
   /** Delays every confirmation of durability by this many milliseconds; 0 by default. */
   readonly confirmDelayMs?: number
+  /**
+   * When a segment of the commit log is larger than this many bytes, its objects are checkpointed and
+   * it is deleted; 64 MiB by default.
+   */
+  readonly logSegmentBytes?: number
   /** An object without anything under way for this long leaves memory; 10,000 by default. */
   readonly idleMs?: number
   /** Where user code runs: on the caller's thread (default), in a thread, in a child process. */
@@ -83,6 +88,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       },
       dataDirectory: data,
       confirmDelayMs: options.confirmDelayMs ?? 0,
+      logSegmentBytes: options.logSegmentBytes ?? 64 * 1024 * 1024,
       idleMs: options.idleMs ?? 10_000,
     })
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { OpenReads } from './open-reads.ts'
 import type { DatabaseSync, StatementSync } from './sqlite.ts'
 import { decodeValue } from './values.ts'
 
@@ -13,13 +14,15 @@ export interface KvListOptions {
 /** The statements over the table `_cf_KV`. Keys are ordered by their UTF-8 bytes. */
 export class KvTable {
   readonly #db: DatabaseSync
+  readonly #reads: OpenReads
   readonly #get: StatementSync
   readonly #put: StatementSync
   readonly #delete: StatementSync
   readonly #lists = new Map<string, StatementSync>()
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, reads: OpenReads) {
     this.#db = db
+    this.#reads = reads
     this.#get = db.prepare('SELECT value FROM _cf_KV WHERE key = ?')
     this.#put = db.prepare(
       'INSERT INTO _cf_KV (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
@@ -58,9 +61,15 @@ export class KvTable {
       statement = this.#db.prepare(sql)
       statement.setReturnArrays(true)
     }
-    const rows = statement.iterate(...values) as unknown as Iterable<[string, Uint8Array]>
-    for (const [key, value] of rows) yield [key, decodeValue(value)]
-    this.#lists.set(sql, statement)
+    const read = this.#reads.open(statement.iterate(...values))
+    try {
+      for (let row = read.next(); row !== undefined; row = read.next()) {
+        yield [row[0] as string, decodeValue(row[1] as Uint8Array)]
+      }
+      this.#lists.set(sql, statement)
+    } finally {
+      read.stop()
+    }
   }
 }
 

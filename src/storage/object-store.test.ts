@@ -328,6 +328,109 @@ test('[ST12] list gives keys in the order of their bytes, within its bounds', ()
   })
 })
 
+test('[ST9] the rollback of an outer transaction ends the ones inside it', () => {
+  const bench = new Bench()
+  const outer = bench.store.begin()
+  bench.store.kvPut('a', 1)
+  assert.throws(
+    () => bench.store.transactionSync(() => outer.rollback()),
+    /Cannot commit transaction due to an earlier SQL critical error/,
+  )
+  assert.equal(outer.state, 'rolled-back')
+  bench.turn(() => bench.store.kvPut('b', 1))
+  bench.flushAndConfirm()
+  assert.deepEqual([...bench.store.kvList({}).keys()], ['b'])
+})
+
+test('[ST18] a failure takes along what was not committed, and nothing that is on its way', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.flushAndConfirm()
+  bench.take()
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.log.flush()
+  bench.turn(() => bench.store.sql.exec('INSERT INTO c VALUES (7)', []))
+  const [first, second, fail, broke] = bench.take()
+  assert.deepEqual([first, second], ['hold', 'hold'])
+  assert.match(fail ?? '', /^fail: .*constraints were violated: FOREIGN KEY constraint failed/)
+  assert.match(broke ?? '', /^broke: Durable Object was reset and rolled back/)
+  assert.throws(() => bench.store.kvGet('a'), /constraints were violated/)
+  bench.log.confirmNext()
+  assert.deepEqual(bench.take(), ['release'])
+  // The database is in its last good state: another incarnation takes the store as it is.
+  assert.equal(bench.store.broken, undefined)
+  bench.store.setListener({ holdOutput: () => ({ release() {}, fail() {} }), broke() {} })
+  assert.equal(bench.store.kvGet('a'), 1)
+})
+
+test('[ST18] a refused commit takes later ones along; a reset waits for all answers', () => {
+  const bench = new Bench()
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.flushAndConfirm()
+  bench.turn(() => bench.store.kvPut('a', 2))
+  bench.log.flush()
+  bench.turn(() => bench.store.kvPut('a', 3))
+  bench.log.flush()
+  bench.turn(() => bench.store.kvPut('a', 4))
+  bench.take()
+  const answers: string[] = []
+  bench.store.whenConfirmed((error) => answers.push(error?.message ?? 'confirmed'))
+  bench.log.failNext(new Error('no space'))
+  assert.deepEqual(bench.take().toSorted(), [
+    'broke: no space',
+    'fail: no space',
+    'fail: no space',
+    'fail: no space',
+  ])
+  const whileOneIsOut: unknown = bench.store.broken
+  assert.equal(whileOneIsOut, undefined)
+  assert.deepEqual(answers, ['no space'])
+  bench.log.failNext(new Error('no space'))
+  assert.equal(bench.store.broken?.message, 'no space')
+  bench.store.reset()
+  assert.equal(bench.open().kvGet('a'), 1)
+})
+
+test('[ST19] a cursor that is open ends with the reason: deleteAll, another incarnation', () => {
+  const bench = new Bench()
+  bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
+  bench.turn(() => bench.store.sql.exec('INSERT INTO t VALUES (1), (2)', []))
+  bench.flushAndConfirm()
+  const cursor = bench.store.sql.exec('SELECT x FROM t', [])
+  const keys = bench.store.kvIterate({})
+  assert.deepEqual(cursor.next(), [1])
+  assert.equal(bench.store.checkpoint(), false)
+  bench.turn(() => bench.store.deleteAll({ keepAlarm: false }))
+  assert.throws(() => cursor.next(), /^Error: SQLite query was canceled because the database was/)
+  assert.deepEqual([...keys], [])
+  bench.flushAndConfirm()
+  assert.equal(bench.store.checkpoint(), true)
+
+  bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
+  bench.turn(() => bench.store.sql.exec('INSERT INTO t VALUES (1), (2)', []))
+  bench.flushAndConfirm()
+  const other = bench.store.sql.exec('SELECT x FROM t', [])
+  other.next()
+  bench.store.setListener(undefined)
+  assert.throws(() => other.next(), /Cannot read on: the object that began to read was reset/)
+  bench.store.close()
+})
+
+test('[ST20] an alarm is kept to the millisecond, whatever the size of the number', () => {
+  const bench = new Bench()
+  bench.turn(() => bench.store.setAlarm(8_640_000_000_000_000))
+  assert.equal(bench.store.getAlarm(), 9_223_372_036_854)
+  bench.turn(() => bench.store.setAlarm(1_795_512_345_678.9))
+  bench.flushAndConfirm()
+  assert.equal(bench.log.confirmedRecords[0]?.alarmAt, 1_795_512_345_678)
+  bench.store.setListener(undefined)
+  bench.store.close()
+  assert.equal(bench.open().getAlarm(), 1_795_512_345_678)
+})
+
 test('[ST13] deleteAll empties keys, tables and views in one commit', () => {
   const bench = new Bench()
   const { sql } = bench.store

@@ -1,20 +1,22 @@
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { assert, type CommitLog, type CommitSource, type PendingCommit } from '../base/index.ts'
-import { KvTable, type KvListOptions } from './kv-table.ts'
+import { makeDatabaseFile, withTemplate } from './database-file.ts'
+import { type KvListOptions, KvTable } from './kv-table.ts'
+import { OpenReads } from './open-reads.ts'
 import { SqlDatabase } from './sql-database.ts'
 import {
-  createDatabaseFile,
   type DatabaseSync,
   describeSqliteError,
   isFatal,
   isSqliteError,
   openDatabase,
   pageSize,
-  removeSideFiles,
-  templateBytes,
+  primaryCode,
+  type StatementSync,
 } from './sqlite.ts'
+import { Scope } from './transaction-scope.ts'
 import { encodeValue } from './values.ts'
-import { WalReader } from './wal.ts'
+import { type WalCommit, WalReader } from './wal.ts'
 
 export interface WriteOptions {
   readonly allowUnconfirmed?: boolean | undefined
@@ -38,7 +40,13 @@ interface Hold {
 
 /** An explicit transaction, or a savepoint in one. Ended exactly once, innermost first. */
 export interface StoreTransaction {
+  /** 1 for the transaction itself, 2 for the first savepoint in it, and so on. */
+  readonly depth: number
+  /** What ends around it takes it along. */
+  readonly state: 'open' | 'committed' | 'rolled-back'
+  /** @throws the error that broke the store, if any */
   commit(): void
+  /** Does nothing when the store broke: then it is rolled back already. */
   rollback(): void
 }
 
@@ -47,15 +55,30 @@ class Commit {
   hold: Hold | undefined
   readonly callbacks: ((error: Error | undefined) => void)[] = []
 
+  /** The outside must never see what stood on this commit. The callers are told by `settle`. */
+  fail(error: Error): void {
+    this.hold?.fail(error)
+    this.hold = undefined
+  }
+
   settle(error: Error | undefined): void {
     if (error === undefined) this.hold?.release()
-    else this.hold?.fail(error)
+    else this.fail(error)
     for (const callback of this.callbacks) callback(error)
   }
 }
 
+interface Failure {
+  readonly error: Error
+  /** Only a reset mends the store; otherwise the next incarnation can use it as it is. */
+  readonly isLasting: boolean
+}
+
 const alarmKey = 1
-const sqliteLocked = 6
+// The year 2262: the table holds nanoseconds in 64 bits.
+const alarmMsMax = 9_223_372_036_854
+const codeLocked = 6
+const codeConstraint = 19
 
 /**
  * One object's durable memory: an SQLite database whose commits go to the commit log.
@@ -72,12 +95,14 @@ export class ObjectStore implements CommitSource {
   readonly #db: DatabaseSync
   readonly #kv: KvTable
   readonly #wal: WalReader
+  readonly #reads = new OpenReads()
+  readonly #selectAlarm: StatementSync
   #listener: StoreListener | undefined
-  #broken: Error | undefined
-  #isOpen = true
+  #failure: Failure | undefined
+  #state: 'open' | 'closed' | 'reset' = 'open'
   #transaction: 'none' | 'implicit' | 'explicit' = 'none'
-  // Savepoints inside the transaction, for their names.
-  #depth = 0
+  // Explicit transactions and savepoints that are open, innermost last.
+  #scopes: Scope[] = []
   // The open transaction has writes of earlier turns, which this turn must not take along when it
   // is aborted; then a savepoint stands before its own first write.
   #hasEarlierTurns = false
@@ -85,9 +110,10 @@ export class ObjectStore implements CommitSource {
   #wroteThisTurn = false
   // The commit that the open transaction will become.
   #current: Commit | undefined
-  // Commits made and not taken by the log yet; then those taken and not confirmed. Oldest first.
-  #ready: PendingCommit[] = []
+  // Commits made and not answered by the log, oldest first; the last `#ready.length` of them are not
+  // taken by it yet.
   #unconfirmed: Commit[] = []
+  #ready: PendingCommit[] = []
   #sequence = 0
   #confirmedEnd = 0
   readonly #isNew: boolean
@@ -101,35 +127,41 @@ export class ObjectStore implements CommitSource {
     this.#log = options.log
     this.#isNew = isNew
     this.#db = openDatabase(options.path)
-    this.#kv = new KvTable(this.#db)
+    this.#kv = new KvTable(this.#db, this.#reads)
     this.#wal = new WalReader(options.path)
-    this.sql = new SqlDatabase(this.#db, (statement) => this.#runSql(statement))
+    this.sql = new SqlDatabase(this.#db, this.#reads, (statement) => this.#runSql(statement))
+    this.#selectAlarm = this.#db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+    // Nanoseconds of these days are no safe integers.
+    this.#selectAlarm.setReadBigInts(true)
     this.#alarmAt = this.#readAlarm()
   }
 
   /** Opens the object's database and makes it when there is none. */
   static open(options: StoreOptions): ObjectStore {
-    removeSideFiles(options.path)
-    const state = inspectFile(options.path)
-    if (state === 'torn') rmSync(options.path)
-    if (state !== 'template' && state !== 'database') createDatabaseFile(options.path)
-    return new ObjectStore(options, state !== 'database')
+    return new ObjectStore(options, makeDatabaseFile(options.path))
   }
 
-  /** Set for ever once the store broke. */
+  /**
+   * Set for ever once the store can only be reset. While commits made before the failure are on
+   * their way this is still undefined, although every operation throws: a reset would take from the
+   * database what the log may be about to confirm. [ST18]
+   */
   get broken(): Error | undefined {
-    return this.#broken
+    if (this.#failure?.isLasting !== true || this.#unconfirmed.length > 0) return undefined
+    return this.#failure.error
   }
 
-  /** Whether there is anything that the log has not confirmed. */
+  /** Whether there is anything that the log has not answered. */
   get hasUnconfirmed(): boolean {
-    return (
-      this.#broken === undefined && (this.#transaction !== 'none' || this.#unconfirmed.length > 0)
-    )
+    return this.#transaction !== 'none' || this.#unconfirmed.length > 0
   }
 
+  /** Lends the store to another incarnation; what the one before was reading is closed. */
   setListener(listener: StoreListener | undefined): void {
     this.#listener = listener
+    this.#reads.close(new Error('Cannot read on: the object that began to read was reset'))
+    // Constraints that failed at COMMIT cost the incarnation; the data is in its last good state.
+    if (listener !== undefined && this.#failure?.isLasting === false) this.#failure = undefined
   }
 
   kvGet(key: string): unknown {
@@ -156,7 +188,7 @@ export class ObjectStore implements CommitSource {
   kvPutMany(entries: readonly (readonly [string, unknown])[], options?: WriteOptions): void {
     const encoded = entries.map(([key, value]) => [key, encodeValue(value)] as const)
     if (encoded.length === 0) return
-    this.#write(options, () => {
+    this.#writeMany(options, () => {
       for (const [key, bytes] of encoded) this.#kv.put(key, bytes)
     })
   }
@@ -167,7 +199,8 @@ export class ObjectStore implements CommitSource {
 
   /** @returns how many of the keys existed */
   kvDeleteMany(keys: readonly string[], options?: WriteOptions): number {
-    return this.#write(options, () => keys.filter((key) => this.#kv.delete(key)).length)
+    if (keys.length === 0) return 0
+    return this.#writeMany(options, () => keys.filter((key) => this.#kv.delete(key)).length)
   }
 
   kvList(options: KvListOptions): Map<string, unknown> {
@@ -180,7 +213,8 @@ export class ObjectStore implements CommitSource {
 
   /** Deletes everything in one commit; always confirmed. The file stays. */
   deleteAll(options: { readonly keepAlarm: boolean }): void {
-    this.#write(undefined, () => {
+    this.#writeMany(undefined, () => {
+      this.#reads.close(new Error('SQLite query was canceled because the database was deleted.'))
       this.sql.dropEverything()
       this.#kv.clear()
       if (!options.keepAlarm) this.#storeAlarm(null)
@@ -209,10 +243,10 @@ export class ObjectStore implements CommitSource {
 
   /** The turn was aborted: what it wrote is undone, what earlier turns wrote stays. [ST2] */
   turnAborted(): void {
-    if (this.#broken !== undefined || this.#transaction !== 'implicit' || !this.#wroteThisTurn)
-      return
+    if (this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
+    this.#abandonScopes(0)
     if (this.#hasTurnSavepoint) this.#db.exec('ROLLBACK TO turn; RELEASE turn')
-    else if (!this.#hasEarlierTurns) this.#db.exec('ROLLBACK; BEGIN')
+    else this.#db.exec('ROLLBACK; BEGIN')
     this.#hasTurnSavepoint = false
     this.#wroteThisTurn = false
     this.#alarmAt = this.#readAlarm()
@@ -221,36 +255,34 @@ export class ObjectStore implements CommitSource {
   /** Starts an explicit transaction or, in one, a savepoint. The implicit one is committed first. */
   begin(): StoreTransaction {
     this.#requireUsable()
-    if (this.#transaction === 'implicit') this.#commit()
-    this.#requireUsable()
-    if (this.#transaction === 'explicit') return this.#savepoint()
+    if (this.#transaction === 'explicit') return this.#openSavepoint()
+    if (this.#transaction === 'implicit') {
+      this.#commit()
+      this.#requireUsable()
+    }
     this.#db.exec('BEGIN')
     this.#transaction = 'explicit'
     this.#current = new Commit()
-    return {
-      commit: () => {
-        this.#requireUsable()
-        this.#commit()
-        this.#requireUsable()
-      },
-      rollback: () => {
-        // A broken store has rolled everything back.
-        if (this.#broken === undefined) this.#rollBack()
-      },
-    }
+    return this.#openScope(
+      () => this.#commit(),
+      () => this.#rollBack(),
+    )
   }
 
   /** Runs `callback` in a savepoint; when it throws, its writes are undone and the error goes on. */
   transactionSync<T>(callback: () => T): T {
     this.#requireUsable()
     this.#enterWrite()
-    const savepoint = this.#savepoint()
+    const savepoint = this.#openSavepoint()
     let value: T
     try {
       value = callback()
     } catch (error) {
-      if (this.#broken === undefined) savepoint.rollback()
+      savepoint.rollback()
       throw error
+    }
+    if (savepoint.state === 'rolled-back') {
+      throw new Error('Cannot commit transaction due to an earlier SQL critical error')
     }
     savepoint.commit()
     return value
@@ -268,29 +300,43 @@ export class ObjectStore implements CommitSource {
    * never will be.
    */
   whenConfirmed(callback: (error: Error | undefined) => void): void {
+    const failure = this.#failure
     const last = this.#transaction === 'implicit' ? this.#current : this.#unconfirmed.at(-1)
-    if (this.#broken !== undefined) callback(this.#broken)
-    else if (last === undefined) callback(undefined)
-    else last.callbacks.push(callback)
+    if (last === undefined) callback(failure?.error)
+    else last.callbacks.push((error) => callback(failure?.error ?? error))
   }
 
   /**
    * Moves everything into the database file and empties the `-wal`. The file is durable only when the
-   * caller has synced it.
+   * caller has synced it. A disk that does not take it breaks the store. [ST4]
    *
    * @returns false when this is not possible now: something is unconfirmed, or a cursor is open
    */
   checkpoint(): boolean {
-    if (this.hasUnconfirmed || this.#broken !== undefined) return false
-    if (!this.#truncateWal()) return false
-    this.#wal.wasTruncated()
-    this.#confirmedEnd = 0
-    return true
+    if (this.hasUnconfirmed || this.#failure !== undefined) return false
+    try {
+      return this.#truncateWal()
+    } catch (error) {
+      // What SQLite has done to the -wal is not known, and with it where the next commit will be.
+      this.#break({ error: asError(error), isLasting: true })
+      return false
+    }
   }
 
-  /** Ends the store, with everything in the database file. Nothing may be unconfirmed. */
+  /**
+   * Ends the store, with everything in the database file. Nothing may be unconfirmed.
+   *
+   * @throws Error when the disk does not take it; then the store stays open
+   */
   close(): void {
     assert(!this.hasUnconfirmed, `the store of ${this.#object} is closed with unconfirmed writes`)
+    assert(this.broken === undefined, `the store of ${this.#object} is closed but broken`)
+    this.#reads.close(new Error('Cannot read on: the object has left memory'))
+    // Without this SQLite does the same when it closes, and tells nobody when it fails; the next
+    // opening drops the -wal and what was confirmed in it.
+    if (!this.#truncateWal()) {
+      throw new Error(`Cannot close the database of '${this.#object}': something still reads it`)
+    }
     this.#end()
     this.#removeIfNeverConfirmed()
   }
@@ -298,30 +344,41 @@ export class ObjectStore implements CommitSource {
   /**
    * Ends a broken store so that opening it again shows the last confirmed state and nothing of what
    * the log refused. [ST5]
+   *
+   * @throws Error when the disk does not take it; then it has to be called again
    */
   reset(): void {
-    assert(this.#broken !== undefined, `the store of ${this.#object} is reset but not broken`)
-    if (!this.#isOpen) return
-    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-    if (this.#wal.isOpen) this.#wal.truncate(this.#confirmedEnd)
-    // This connection still believes in the frames that were cut off: what it cannot read it does not
-    // checkpoint. A fresh one recovers from the file what was confirmed.
-    this.#end()
+    assert(this.broken !== undefined, `the store of ${this.#object} is reset but not broken`)
+    if (this.#state === 'open') {
+      this.#reads.close(this.broken)
+      this.#wal.truncate(this.#confirmedEnd)
+      // This connection still believes in the frames that were cut off: what it cannot read it does
+      // not checkpoint. A fresh one recovers from the file what was confirmed.
+      this.#end()
+    }
+    if (this.#state !== 'closed') return
     const fresh = openDatabase(this.path)
-    fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    fresh.close()
+    try {
+      fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } finally {
+      fresh.close()
+    }
     this.#removeIfNeverConfirmed()
+    this.#state = 'reset'
   }
 
   // A cursor that is not read to its end blocks this: SQLite then says busy, or locked.
   #truncateWal(): boolean {
     try {
       const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
-      return row?.['busy'] === 0
+      if (row?.['busy'] !== 0) return false
     } catch (error) {
-      if (isSqliteError(error) && (error.errcode & 0xff) === sqliteLocked) return false
+      if (isSqliteError(error) && primaryCode(error) === codeLocked) return false
       throw error
     }
+    this.#wal.wasTruncated()
+    this.#confirmedEnd = 0
+    return true
   }
 
   // Nothing of this object is durable: it does not exist, and its file must not stand for it.
@@ -342,11 +399,26 @@ export class ObjectStore implements CommitSource {
   #write<T>(options: WriteOptions | undefined, act: () => T): T {
     this.#requireUsable()
     this.#enterWrite()
-    const value = this.#guard(act)
+    // Before the write: a statement that fails may leave a part of its work (`INSERT OR FAIL`).
     if (options?.allowUnconfirmed !== true && this.#current !== undefined) {
       this.#current.hold ??= this.#listener?.holdOutput()
     }
-    return value
+    return this.#guard(act)
+  }
+
+  // Several statements that are one operation: all or nothing.
+  #writeMany<T>(options: WriteOptions | undefined, act: () => T): T {
+    return this.#write(options, () => {
+      const savepoint = this.#openSavepoint()
+      try {
+        const value = act()
+        savepoint.commit()
+        return value
+      } catch (error) {
+        if (this.#db.isTransaction) savepoint.rollback()
+        throw error
+      }
+    })
   }
 
   // Makes sure that a transaction is open, and that this turn can be undone on its own.
@@ -370,57 +442,76 @@ export class ObjectStore implements CommitSource {
     try {
       return act()
     } catch (error) {
-      if (isSqliteError(error) && (isFatal(error) || this.#lostTransaction)) {
-        this.#break(new Error(describeSqliteError(error)))
+      if (!isSqliteError(error)) throw error
+      const described = new Error(describeSqliteError(error))
+      const lostTransaction = this.#transaction !== 'none' && !this.#db.isTransaction
+      if (isFatal(error) || lostTransaction) this.#break({ error: described, isLasting: true })
+      throw described
+    }
+  }
+
+  #openScope(commit: () => void, rollBack: () => void): Scope {
+    const depth = this.#scopes.length + 1
+    const scope = new Scope(depth, (state) => {
+      if (state === 'rolled-back') {
+        this.#abandonScopes(depth)
+        this.#scopes.pop()
+        rollBack()
+        return
       }
-      throw error
-    }
+      this.#requireUsable()
+      assert(this.#scopes.length === depth, 'a transaction commits before one inside it')
+      this.#scopes.pop()
+      commit()
+      this.#requireUsable()
+    })
+    this.#scopes.push(scope)
+    return scope
   }
 
-  get #lostTransaction(): boolean {
-    return this.#transaction !== 'none' && !this.#db.isTransaction
-  }
-
-  #savepoint(): StoreTransaction {
-    this.#depth += 1
-    const name = `level_${this.#depth}`
+  #openSavepoint(): Scope {
+    const name = `level_${this.#scopes.length + 1}`
     this.#db.exec(`SAVEPOINT ${name}`)
-    const end = (sql: string): void => {
-      if (this.#broken !== undefined) return
-      this.#depth -= 1
-      this.#guard(() => this.#db.exec(sql))
-    }
-    return {
-      commit: () => end(`RELEASE ${name}`),
-      rollback: () => {
-        end(`ROLLBACK TO ${name}; RELEASE ${name}`)
-        if (this.#broken === undefined) this.#alarmAt = this.#readAlarm()
+    return this.#openScope(
+      () => this.#guard(() => this.#db.exec(`RELEASE ${name}`)),
+      () => {
+        this.#guard(() => this.#db.exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
+        this.#alarmAt = this.#readAlarm()
       },
-    }
+    )
+  }
+
+  // A rollback (of an outer transaction, of the turn, of a store that broke) ends what is open inside.
+  #abandonScopes(depth: number): void {
+    for (const scope of this.#scopes.splice(depth)) scope.abandon()
   }
 
   #rollBack(): void {
     const commit = this.#endTransaction()
-    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+    this.#db.exec('ROLLBACK')
     this.#alarmAt = this.#readAlarm()
     this.#follow(commit)
   }
 
   #commit(): void {
+    assert(this.#scopes.length === 0, 'a transaction is committed with a savepoint open in it')
     const commit = this.#endTransaction()
+    let written: WalCommit | undefined
     try {
+      // First: what is committed must be readable.
+      this.#wal.open()
       this.#db.exec('COMMIT')
+      written = this.#wal.readCommit()
     } catch (error) {
-      // Handled by the hold: the caller's answer must not leave.
-      this.#unconfirmed.push(commit)
-      this.#break(commitRefused(error))
+      this.#current = commit
+      this.#break(commitFailure(error))
       return
     }
-    const written = this.#wal.readCommit()
     if (written === undefined) {
       this.#follow(commit)
       return
     }
+    const { pages, databasePages, end } = written
     this.#sequence += 1
     this.#unconfirmed.push(commit)
     this.#log.enlist(this)
@@ -430,13 +521,13 @@ export class ObjectStore implements CommitSource {
         fence: this.#fence,
         sequence: this.#sequence,
         pageSize,
-        databasePages: written.databasePages,
-        pages: this.#isNew && this.#sequence === 1 ? withTemplate(written.pages) : written.pages,
+        databasePages,
+        pages: this.#isNew && this.#sequence === 1 ? withTemplate(pages) : pages,
         kv: [],
         alarmAt: this.#alarmAt,
       },
-      confirmed: () => this.#confirmed(written.end),
-      failed: (error) => this.#break(error),
+      confirmed: () => this.#confirmed(commit, end),
+      failed: (error) => this.#refused(commit, error),
     })
   }
 
@@ -445,7 +536,6 @@ export class ObjectStore implements CommitSource {
     assert(commit !== undefined, 'a transaction ends that is not open')
     this.#transaction = 'none'
     this.#current = undefined
-    this.#depth = 0
     this.#hasEarlierTurns = false
     this.#hasTurnSavepoint = false
     this.#wroteThisTurn = false
@@ -459,38 +549,61 @@ export class ObjectStore implements CommitSource {
     else last.callbacks.push((error) => commit.settle(error))
   }
 
-  #confirmed(end: number): void {
-    // A store that broke in between has told everybody already.
-    if (this.#broken !== undefined) return
+  #confirmed(commit: Commit, end: number): void {
+    assert(this.#unconfirmed.shift() === commit, 'the log answers commits out of order')
     this.#confirmedEnd = end
     this.#wasConfirmed = true
-    this.#unconfirmed.shift()?.settle(undefined)
+    commit.settle(undefined)
   }
 
-  #break(error: Error): void {
-    if (this.#broken !== undefined) return
-    this.#broken = error
-    const waiting = this.#unconfirmed
-    if (this.#current !== undefined) waiting.push(this.#current)
-    this.#unconfirmed = []
-    this.#current = undefined
-    this.#transaction = 'none'
+  // What was written after a refused commit stands on it, and is refused as well.
+  #refused(commit: Commit, error: Error): void {
+    assert(this.#unconfirmed.shift() === commit, 'the log answers commits out of order')
+    const untaken = this.#unconfirmed.splice(this.#unconfirmed.length - this.#ready.length)
     this.#ready = []
-    for (const commit of waiting) commit.settle(error)
-    this.#listener?.broke(error)
+    commit.fail(error)
+    // Taken by the log too: it answers each in its turn, and until then nothing may be reset.
+    for (const later of this.#unconfirmed) later.fail(error)
+    for (const later of untaken) later.fail(error)
+    this.#break({ error, isLasting: true })
+    for (const settled of [commit, ...untaken]) settled.settle(error)
+  }
+
+  // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
+  #break(failure: Failure): void {
+    if (this.#failure !== undefined) return
+    this.#failure = failure
+    this.#abandonScopes(0)
+    const commit = this.#current
+    if (commit !== undefined) this.#discard(commit, failure.error)
+    this.#listener?.broke(failure.error)
+  }
+
+  #discard(commit: Commit, error: Error): void {
+    this.#current = commit
+    this.#endTransaction()
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      this.#alarmAt = this.#readAlarm()
+    } catch (cause) {
+      // The disk again: nothing is written, and the reset opens the database anew.
+      if (!isSqliteError(cause)) throw cause
+      this.#failure = { error, isLasting: true }
+    }
+    commit.settle(error)
   }
 
   #requireUsable(): void {
-    if (this.#broken !== undefined) throw this.#broken
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   #readAlarm(): number | null {
-    const row = this.#db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?').get(alarmKey)
-    const nanoseconds = row?.['value']
-    return typeof nanoseconds === 'number' ? Math.floor(nanoseconds / 1e6) : null
+    const nanoseconds = this.#selectAlarm.get(alarmKey)?.['value']
+    return typeof nanoseconds === 'bigint' ? Number(nanoseconds / 1_000_000n) : null
   }
 
-  #storeAlarm(atMs: number | null): void {
+  #storeAlarm(given: number | null): void {
+    const atMs = given === null ? null : Math.min(Math.floor(given), alarmMsMax)
     if (atMs === null) this.#db.prepare('DELETE FROM _cf_METADATA WHERE key = ?').run(alarmKey)
     else {
       this.#db
@@ -501,7 +614,7 @@ export class ObjectStore implements CommitSource {
   }
 
   #end(): void {
-    this.#isOpen = false
+    this.#state = 'closed'
     this.#wal.close()
     this.#db.close()
   }
@@ -515,41 +628,16 @@ export interface StoreOptions {
   readonly log: CommitLog
 }
 
-/**
- * What stands at `path`. A file is made without a sync, so a crash before the object's first commit
- * was confirmed may leave any part of the template; after it, the log has had all of it.
- */
-function inspectFile(path: string): 'absent' | 'torn' | 'template' | 'database' {
-  const size = statSync(path, { throwIfNoEntry: false })?.size
-  if (size === undefined) return 'absent'
-  const template = templateBytes()
-  if (size > template.byteLength) return 'database'
-  if (size < template.byteLength) return 'torn'
-  const bytes = readFileSync(path)
-  if (bytes.equals(template)) return 'template'
-  return bytes.subarray(0, 16).every((byte) => byte === 0) ? 'torn' : 'database'
-}
-
-// A new object's file was made without a sync: the first record holds all of it.
-function withTemplate(
-  pages: readonly { readonly pageNumber: number; readonly bytes: Uint8Array }[],
-): { pageNumber: number; bytes: Uint8Array }[] {
-  const all = new Map<number, Uint8Array>()
-  const template = templateBytes()
-  for (let at = 0; at < template.byteLength; at += pageSize) {
-    all.set(at / pageSize + 1, template.subarray(at, at + pageSize))
+function commitFailure(error: unknown): Failure {
+  if (!isSqliteError(error) || primaryCode(error) !== codeConstraint) {
+    return { error: asError(error), isLasting: true }
   }
-  for (const { pageNumber, bytes } of pages) all.set(pageNumber, bytes)
-  return [...all].map(([pageNumber, bytes]) => ({ pageNumber, bytes }))
+  const message = `Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ${describeSqliteError(error)}`
+  return { error: new Error(message), isLasting: false }
 }
 
-function commitRefused(error: unknown): Error {
-  if (!isSqliteError(error)) return error as Error
-  const reason = describeSqliteError(error)
-  if ((error.errcode & 0xff) !== 19) return new Error(reason)
-  return new Error(
-    `Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ${reason}`,
-  )
+function asError(error: unknown): Error {
+  return isSqliteError(error) ? new Error(describeSqliteError(error)) : (error as Error)
 }
 
 function compareUtf8(a: string, b: string): number {

@@ -1,3 +1,4 @@
+import type { OpenReads } from './open-reads.ts'
 import { countParameters, splitStatements } from './sql-split.ts'
 import {
   constants,
@@ -34,6 +35,7 @@ const cacheTextMax = 1024 * 1024
 /** SQL of the user's program over the object's database (reference 1.10). */
 export class SqlDatabase {
   readonly #db: DatabaseSync
+  readonly #reads: OpenReads
   readonly #run: StatementRunner
   // Statements not in use, by their text; least recently used first.
   readonly #cache = new Map<string, Prepared>()
@@ -43,8 +45,9 @@ export class SqlDatabase {
   #mayFailAtCommit: boolean
   readonly #changes: StatementSync
 
-  constructor(db: DatabaseSync, run: StatementRunner) {
+  constructor(db: DatabaseSync, reads: OpenReads, run: StatementRunner) {
     this.#db = db
+    this.#reads = reads
     this.#run = run
     this.#changes = db.prepare('SELECT total_changes() AS n')
     db.setAuthorizer((...action) => this.#authorize(...action))
@@ -54,7 +57,10 @@ export class SqlDatabase {
     this.#mayFailAtCommit = deferred !== undefined
   }
 
-  /** Whether a COMMIT may be refused: the schema has, or the program asked for, deferred checks. */
+  /**
+   * Whether a COMMIT may be refused: the schema has had, or the program asked for, deferred checks.
+   * Stays up once it is: to commit at the end of each turn costs speed only.
+   */
   get mayFailAtCommit(): boolean {
     return this.#mayFailAtCommit
   }
@@ -107,7 +113,6 @@ export class SqlDatabase {
       // A virtual table takes its shadow tables along.
       this.#db.exec(`DROP ${type} IF EXISTS "${name.replaceAll('"', '""')}"`)
     }
-    this.#mayFailAtCommit = false
   }
 
   #execute(sql: string, bindings: readonly Binding[]): SqlResult {
@@ -140,17 +145,15 @@ export class SqlDatabase {
   }
 
   #runLazily(prepared: Prepared, bindings: readonly Binding[]): SqlResult {
-    const rows = prepared.statement.iterate(...bindings) as unknown as Iterator<unknown[]>
+    const read = this.#reads.open(prepared.statement.iterate(...bindings))
     let isOver = false
     return {
       columnNames: prepared.columnNames,
       rowsWritten: 0,
       next: () => {
         if (isOver) return undefined
-        const { done, value } = this.#translate(() =>
-          this.#run({ writes: false, run: () => rows.next() }),
-        )
-        if (done !== true) return value.map(toValue)
+        const row = this.#translate(() => this.#run({ writes: false, run: () => read.next() }))
+        if (row !== undefined) return row.map(toValue)
         isOver = true
         this.#giveBack(prepared)
         return undefined

@@ -85,6 +85,11 @@ export function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR'
 }
 
+/** The result code without its extension. */
+export function primaryCode(error: SqliteError): number {
+  return error.errcode & 0xff
+}
+
 const primaryCodes: Readonly<Record<number, string>> = {
   1: 'ERROR',
   2: 'INTERNAL',
@@ -128,7 +133,7 @@ const extendedCodes: Readonly<Record<number, string>> = {
 
 /** The text that the reference gives an SQLite error: message, code, and extended code if it says more. */
 export function describeSqliteError(error: SqliteError): string {
-  const primary = primaryCodes[error.errcode & 0xff] ?? String(error.errcode & 0xff)
+  const primary = primaryCodes[primaryCode(error)] ?? String(primaryCode(error))
   const extended = extendedCodes[error.errcode]
   const more = extended === undefined ? '' : ` (extended: SQLITE_${extended})`
   return `${error.message}: SQLITE_${primary}${more}`
@@ -136,5 +141,5 @@ export function describeSqliteError(error: SqliteError): string {
 
 /** SQLite rolls the whole transaction back on its own for these: the database cannot go on. */
 export function isFatal(error: SqliteError): boolean {
-  return [7, 9, 10, 11, 13, 26].includes(error.errcode & 0xff)
+  return [7, 9, 10, 11, 13, 26].includes(primaryCode(error))
 }

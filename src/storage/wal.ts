@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, truncateSync } from 'node:fs'
-import type { PageImage } from '../base/index.ts'
+import { assert, type PageImage } from '../base/index.ts'
 import { pageSize } from './sqlite.ts'
 
 const walHeaderBytes = 32
@@ -26,20 +26,22 @@ export class WalReader {
   #fd: number | undefined
   // End of the last commit read; 0 when the file is new or was truncated by a checkpoint.
   #end = 0
+  // Every frame carries the same eight bytes until the file is truncated.
+  readonly #salts = Buffer.alloc(8)
 
   /** @param databasePath the database file, beside which the `-wal` is */
   constructor(databasePath: string) {
     this.#path = `${databasePath}-wal`
   }
 
-  /** Whether any commit was looked for since the file was opened. */
-  get isOpen(): boolean {
-    return this.#fd !== undefined
+  open(): void {
+    this.#fd ??= openSync(this.#path, 'r')
   }
 
   /** @returns undefined when the transaction changed nothing */
   readCommit(): WalCommit | undefined {
-    this.#fd ??= openSync(this.#path, 'r')
+    assert(this.#fd !== undefined, 'a commit is read from a file that is not open')
+    const isFirst = this.#end === 0
     // A page that the transaction wrote twice counts once, as it was last.
     const pages = new Map<number, PageImage>()
     let at = this.#end === 0 ? walHeaderBytes : this.#end
@@ -49,6 +51,9 @@ export class WalReader {
       if (count === 0) return undefined
       for (let i = 0; i < count; i += 1) {
         const frame = frames.subarray(i * frameBytes, (i + 1) * frameBytes)
+        if (isFirst && at === walHeaderBytes) frame.copy(this.#salts, 0, 8, 16)
+        // The WAL was begun anew without our knowing: reading on would skip commits for ever.
+        assert(this.#salts.equals(frame.subarray(8, 16)), 'a frame is of another -wal')
         const pageNumber = frame.readUInt32BE(0)
         const databasePages = frame.readUInt32BE(4)
         pages.set(pageNumber, { pageNumber, bytes: frame.subarray(frameHeaderBytes) })

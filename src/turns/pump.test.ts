@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 import {
@@ -173,4 +174,17 @@ test('[TN7] host code that a turn asks for runs after it, in order, in no ownerâ
     ...['a runs', 'a ended', 'a released', `one ${none}`, `two ${none}`],
     ...[`one later ${none}`, `two later ${none}`, 'b runs'],
   ])
+})
+
+test('[TN7] a defect in host code is the processâ€™s to report, and stops no other', () => {
+  const program = `
+    import { runAsHost } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
+    process.on('uncaughtException', ({ message }) => console.log('uncaught', message))
+    runAsHost(() => { throw new Error('defect') })
+    runAsHost(() => console.log('next'))
+  `
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  })
+  assert.equal(stdout, 'next\nuncaught defect\n')
 })

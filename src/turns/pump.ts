@@ -32,8 +32,20 @@ let hostTasks: (() => void)[] = []
  * turn that runs now is over. In a turn, whatever it awaits would go on as if it were the owner's. [TN7]
  */
 export function runAsHost(task: () => void): void {
-  if (current === undefined) rootContext(task)
+  if (current === undefined) runTask(task)
   else hostTasks.push(task)
+}
+
+// A task that throws is a defect of ours. It must not unwind through a gate that is letting messages
+// go, nor keep the next task from running.
+function runTask(task: () => void): void {
+  try {
+    rootContext(task)
+  } catch (error) {
+    setImmediateAtLoad(() => {
+      throw error
+    })
+  }
 }
 
 const turnsPerLoop = 256
@@ -111,7 +123,7 @@ export class Pump {
   #runHostTasks(): void {
     const tasks = hostTasks
     hostTasks = []
-    for (const task of tasks) rootContext(task)
+    for (const task of tasks) runTask(task)
     drainTurn()
   }
 }
