@@ -26,12 +26,15 @@ export interface CommitRecord {
   /** 1 for the first commit since the object's database was opened, then without gaps. */
   readonly sequence: number
   readonly pageSize: number
-  /** Size of the database after this commit, in pages. */
+  /** Size of the database after this commit, in pages; 0 when there are no pages. */
   readonly databasePages: number
   readonly pages: readonly PageImage[]
+  /** Writes of keys that are in no page yet. */
   readonly kv: readonly KvOperation[]
-  /** The object's alarm after this commit; `null` when it has none. */
-  readonly alarmAt: number | null
+  /** The keys and the alarm of all records up to this one are in the pages. */
+  readonly kvApplied: boolean
+  /** The alarm that this commit sets; `null` when it removes it, undefined when it leaves it. */
+  readonly alarmAt: number | null | undefined
 }
 
 /** A commit that SQLite accepted and the log has not confirmed yet. */

@@ -9,16 +9,19 @@ import {
 } from '../base/index.ts'
 import type { WriterReply, WriterRequest } from './log-writer.ts'
 import { encodeBatchHeader, encodeRecord, segmentHeaderBytes } from './record.ts'
+import type { RecoveredSegment } from './recovery.ts'
 
 export interface FileLogOptions {
   /** Holds the segments and nothing else; must exist. */
   readonly directory: string
   /** Number of the first segment to write; no file of that number or a higher one may exist. */
   readonly firstSegment: number
+  /** Segments that recovery read, oldest first; they stay until they are dropped. */
+  readonly recovered?: readonly RecoveredSegment[]
   /** A segment that is larger gets no further batch. */
   readonly segmentBytesMax: number
   /** A segment is full: its objects should be checkpointed, then it can be dropped. */
-  readonly onSegmentFull?: (segment: Segment) => void
+  readonly onSegmentFull?: () => void
   /** For tests: URL of a module that exports `files: LogFiles`. */
   readonly filesModule?: string
 }
@@ -69,6 +72,9 @@ export class FileLog implements CommitLog {
   constructor(options: FileLogOptions) {
     this.#options = options
     this.#nextSegmentNumber = options.firstSegment
+    for (const { number, path, objects, bytes } of options.recovered ?? []) {
+      this.#segments.push({ number, path, objects: new Set(objects), bytes })
+    }
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     this.#writer = new Worker(new URL(`./log-writer.${extension}`, import.meta.url), {
       workerData: { directory: options.directory, filesModule: options.filesModule },
@@ -95,6 +101,16 @@ export class FileLog implements CommitLog {
   /** The segments that hold records, oldest first. */
   segments(): readonly Segment[] {
     return this.#segments
+  }
+
+  /** Those of them that get no further batch. */
+  fullSegments(): readonly Segment[] {
+    return this.#needsSegment ? [...this.#segments] : this.#segments.slice(0, -1)
+  }
+
+  /** The segment that is written to gets no further batch. */
+  endSegment(): void {
+    this.#needsSegment = true
   }
 
   /** Makes database files durable, in the writer thread. */
@@ -202,7 +218,7 @@ export class FileLog implements CommitLog {
     for (const commit of batch.commits) commit.confirmed()
     if (segment.bytes < this.#options.segmentBytesMax) return
     this.#needsSegment = true
-    this.#options.onSegmentFull?.(segment)
+    this.#options.onSegmentFull?.()
   }
 
   // [CL5] What the disk refused is never confirmed; the header of the next segment says up to where

@@ -7,4 +7,9 @@ export { FileLog, type FileLogOptions, type Segment } from './file-log.ts'
 export type { LogFiles } from './log-files.ts'
 export { ScriptedLog } from './memory-log.ts'
 export { LogFormatError } from './record.ts'
-export { type RecoveredObject, recoverLog, type RecoveryReport } from './recovery.ts'
+export {
+  type RecoveredObject,
+  type RecoveredSegment,
+  recoverLog,
+  type RecoveryReport,
+} from './recovery.ts'

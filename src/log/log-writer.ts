@@ -87,9 +87,12 @@ function syncFiles(paths: readonly string[]): void {
   }
 }
 
+// Oldest first, and each for good before the next: what is left after a crash has no gap. [CL6]
 function dropFiles(paths: readonly string[]): void {
-  for (const path of paths) files.unlink(path)
-  files.syncDirectory(directory)
+  for (const path of paths) {
+    files.unlink(path)
+    files.syncDirectory(directory)
+  }
 }
 
 function attempt(act: () => void): { error?: string } {

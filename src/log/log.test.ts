@@ -86,6 +86,7 @@ function recordOf(object: string, sequence: number): CommitRecord {
     databasePages: 3,
     pages,
     kv: [],
+    kvApplied: false,
     alarmAt: sequence,
   }
 }
@@ -198,9 +199,9 @@ test('[CL4] a newer format is refused with both versions', () => {
   const folder = makeFolder()
   const header = Buffer.alloc(64)
   header.write('1LLS')
-  header.writeUInt32LE(2, 4)
+  header.writeUInt32LE(3, 4)
   writeFileSync(join(folder, 'log', '00000001.log'), header)
-  assert.throws(() => recover(folder), /it has log format 2, this Sluice understands up to 1/)
+  assert.throws(() => recover(folder), /it has log format 3, this Sluice understands up to 2/)
   writeFileSync(join(folder, 'log', '00000001.log'), 'something else, and long enough to be one')
   assert.throws(() => recover(folder), /it is not a log segment/)
 })
@@ -242,9 +243,12 @@ for (const operation of ['write', 'fdatasync', 'create']) {
 test('[CL6] a full segment is announced with its objects, and dropped when told to', async () => {
   const folder = makeFolder()
   const full: string[] = []
-  const log = openLog(folder, {
+  const log: FileLog = openLog(folder, {
     segmentBytesMax: 300,
-    onSegmentFull: ({ number, objects }) => full.push(`${number}: ${[...objects].join(' ')}`),
+    onSegmentFull: () => {
+      const segment = log.fullSegments().at(-1)
+      full.push(`${segment?.number}: ${[...(segment?.objects ?? [])].join(' ')}`)
+    },
   })
   const a = new Source(log, 'n/a')
   const b = new Source(log, 'n/b')
@@ -269,6 +273,39 @@ test('[CL6] a full segment is announced with its objects, and dropped when told 
   await log.close()
 })
 
+test('[CL9] keys that no page has are given back, and those that were applied are not', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const write = async (changes: Partial<CommitRecord>): Promise<void> => {
+    sequence += 1
+    const record = { ...recordOf('n/a', sequence), pages: [], databasePages: 0, ...changes }
+    const confirmed = Promise.withResolvers<void>()
+    log.enlist({
+      takeCommits: () => [{ record, confirmed: confirmed.resolve, failed: confirmed.reject }],
+    })
+    log.flush()
+    await confirmed.promise
+  }
+  let sequence = 0
+  const bytes = Uint8Array.of(1)
+  await write({ kv: [{ key: 'a', value: bytes }], alarmAt: 5 })
+  await write({ kv: [{ key: 'b', value: bytes }], alarmAt: undefined })
+  const seen = (): unknown[] => {
+    const found: unknown[] = []
+    recoverLog(join(folder, 'log'), ({ kv, alarmAt, databasePages, pages }) =>
+      found.push([...kv.keys()], [...kv.values()].map(String), alarmAt, databasePages, pages.size),
+    )
+    return found
+  }
+  assert.deepEqual(seen(), [['a', 'b'], ['1', '1'], 5, 0, 0])
+  const page = { pageNumber: 1, bytes: new Uint8Array(64) }
+  await write({ pages: [page], databasePages: 1, kvApplied: true, alarmAt: undefined })
+  assert.deepEqual(seen(), [[], [], undefined, 1, 1])
+  await write({ kv: [{ key: 'a', value: undefined }], alarmAt: null })
+  assert.deepEqual(seen(), [['a'], ['deleted'], null, 1, 1])
+  await log.close()
+})
+
 test('[CL2] records are decoded as they were encoded, and damage never decodes', () => {
   const bytes = fc.uint8Array({ maxLength: 40 })
   const record = fc.record({
@@ -289,7 +326,8 @@ test('[CL2] records are decoded as they were encoded, and damage never decodes',
         value: fc.option(bytes, { nil: undefined }),
       }),
     ),
-    alarmAt: fc.option(fc.integer(), { nil: null }),
+    kvApplied: fc.boolean(),
+    alarmAt: fc.oneof(fc.integer(), fc.constantFrom(null, undefined)),
   })
   const plain = (value: CommitRecord): unknown => ({
     ...value,

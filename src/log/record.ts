@@ -3,13 +3,16 @@ import type { CommitRecord, KvOperation, PageImage } from '../base/index.ts'
 
 // The bytes of a log segment: docs/spec/commit-log.md. All integers are little-endian.
 
-export const formatVersion = 1
+// Version 1 had neither KV operations nor flags, and every record named the alarm: it reads alike.
+export const formatVersion = 2
 export const segmentHeaderBytes = 32
 export const batchHeaderBytes = 32
 
 const segmentMagic = 0x534c4c31 // "1LLS"
 const batchMagic = 0x534c4231 // "1BLS"
 const noAlarm = -0x8000_0000_0000_0000n
+const sameAlarm = noAlarm + 1n
+const flagKvApplied = 1
 
 /** What is wrong with a log, and where. */
 export class LogFormatError extends Error {
@@ -100,7 +103,8 @@ export function encodeRecord(record: CommitRecord): Uint8Array[] {
   head.writeUInt32LE(record.kv.length, 16)
   head.writeBigUInt64LE(BigInt(record.fence), 20)
   head.writeBigUInt64LE(BigInt(record.sequence), 28)
-  head.writeBigInt64LE(record.alarmAt === null ? noAlarm : BigInt(record.alarmAt), 36)
+  head.writeBigInt64LE(encodeAlarm(record.alarmAt), 36)
+  head.writeUInt32LE(record.kvApplied ? flagKvApplied : 0, 44)
   object.copy(head, 48)
   let at = 48 + object.length
   for (const page of record.pages) at = head.writeUInt32LE(page.pageNumber, at)
@@ -108,6 +112,16 @@ export function encodeRecord(record: CommitRecord): Uint8Array[] {
   for (const page of record.pages) parts.push(page.bytes)
   for (const operation of record.kv) parts.push(...encodeKv(operation))
   return parts
+}
+
+function encodeAlarm(alarmAt: number | null | undefined): bigint {
+  if (alarmAt === undefined) return sameAlarm
+  return alarmAt === null ? noAlarm : BigInt(alarmAt)
+}
+
+function decodeAlarm(value: bigint): number | null | undefined {
+  if (value === sameAlarm) return undefined
+  return value === noAlarm ? null : Number(value)
 }
 
 function encodeKv({ key, value }: KvOperation): Uint8Array[] {
@@ -134,7 +148,6 @@ function decodeRecord(reader: Reader): CommitRecord {
   const head = reader.take(48)
   const pageSize = head.readUInt32LE(4)
   const pageCount = head.readUInt32LE(12)
-  const alarm = head.readBigInt64LE(36)
   const object = reader.take(head.readUInt32LE(0)).toString()
   const numbers = reader.take(4 * pageCount)
   const pages: PageImage[] = []
@@ -156,7 +169,8 @@ function decodeRecord(reader: Reader): CommitRecord {
     databasePages: head.readUInt32LE(8),
     pages,
     kv,
-    alarmAt: alarm === noAlarm ? null : Number(alarm),
+    kvApplied: (head.readUInt32LE(44) & flagKvApplied) !== 0,
+    alarmAt: decodeAlarm(head.readBigInt64LE(36)),
   }
 }
 

@@ -17,16 +17,31 @@ import {
 export interface RecoveredObject {
   readonly object: string
   readonly sequence: number
-  readonly alarmAt: number | null
   readonly pageSize: number
+  /** 0 when the log holds no pages of the object. */
   readonly databasePages: number
   /** The newest image of each page that the log holds; 1-based. */
   readonly pages: ReadonlyMap<number, Uint8Array>
+  /** What is in no page. */
+  readonly kv: ReadonlyMap<string, Uint8Array | 'deleted'>
+  /** An alarm that is in no page; undefined when the log sets none beyond the pages. */
+  readonly alarmAt: number | null | undefined
+}
+
+/** One segment that recovery read. */
+export interface RecoveredSegment {
+  readonly number: number
+  readonly path: string
+  /** Every object with a record in it that counts. */
+  readonly objects: ReadonlySet<string>
+  readonly bytes: number
 }
 
 export interface RecoveryReport {
-  /** The segments read; they can be deleted once everything restored is durable. */
-  readonly segmentPaths: readonly string[]
+  /** The segments that count, oldest first; each can go when all of it is in synced files. */
+  readonly segments: readonly RecoveredSegment[]
+  /** Segments that never counted. */
+  readonly deadPaths: readonly string[]
   /** A number above every segment that exists. */
   readonly nextSegment: number
   readonly objectCount: number
@@ -42,11 +57,16 @@ interface SegmentFile {
   /** Up to where the file counts; known from the next segment, or the end of the file. */
   bytes: number
   readonly previous: PreviousSegment
+  readonly objects: Set<string>
 }
 
 interface ObjectIndex {
-  last: CommitRecord
+  sequence: number
+  pageSize: number
+  databasePages: number
   readonly pages: Map<number, { readonly fd: number; readonly offset: number }>
+  readonly kv: Map<string, Uint8Array | 'deleted'>
+  alarmAt: number | null | undefined
 }
 
 /**
@@ -76,10 +96,18 @@ export function recoverLog(
       if (!isLast) throw damaged(segment, end)
       requireTorn(segment, end)
       tornBytes = segment.bytes - end
+      segment.bytes = end
     }
     for (const [object, index] of objects) restore(readObject(object, index))
+    const counting = new Set(segments.map(({ path }) => path))
     return {
-      segmentPaths: paths,
+      segments: segments.map(({ number, path, objects, bytes }) => ({
+        number,
+        path,
+        objects,
+        bytes,
+      })),
+      deadPaths: paths.filter((path) => !counting.has(path)),
       nextSegment,
       objectCount: objects.size,
       recordCount,
@@ -104,6 +132,11 @@ function openSegments(directory: string): {
   for (const number of numbers) {
     // A number between two that follow each other was refused by the disk at its creation. [CL5]
     if (following !== undefined && number > following.previous.number) continue
+    if (following !== undefined && number < following.previous.number) {
+      throw new LogFormatError(
+        `Cannot recover from '${following.path}': segment ${following.previous.number}, which it follows, is missing`,
+      )
+    }
     const segment = openSegment(join(directory, segmentName(number)), number)
     if (segment === undefined) continue
     if (following?.previous.number === number) {
@@ -127,7 +160,8 @@ function openSegment(path: string, number: number): SegmentFile | undefined {
       closeSync(fd)
       return undefined
     }
-    return { number, path, fd, bytes, previous: decodeSegmentHeader(header, path) }
+    const previous = decodeSegmentHeader(header, path)
+    return { number, path, fd, bytes, previous, objects: new Set() }
   } catch (error) {
     closeSync(fd)
     throw error
@@ -175,36 +209,52 @@ function indexRecord(
   pageOffset: (page: Uint8Array) => number,
   segment: SegmentFile,
 ): void {
-  if (record.kv.length > 0) {
-    throw new LogFormatError(
-      `Cannot recover '${record.object}' from '${segment.path}': it has logical KV records, which this Sluice does not write`,
-    )
-  }
+  segment.objects.add(record.object)
   let index = objects.get(record.object)
   if (index === undefined) {
-    index = { last: record, pages: new Map() }
+    const { sequence, pageSize } = record
+    index = {
+      sequence,
+      pageSize,
+      databasePages: 0,
+      pages: new Map(),
+      kv: new Map(),
+      alarmAt: undefined,
+    }
     objects.set(record.object, index)
-  } else if (record.sequence !== 1 && record.sequence !== index.last.sequence + 1) {
+  } else if (record.sequence !== 1 && record.sequence !== index.sequence + 1) {
     throw new LogFormatError(
-      `Cannot recover '${record.object}' from '${segment.path}': commit ${record.sequence} follows commit ${index.last.sequence}`,
+      `Cannot recover '${record.object}' from '${segment.path}': commit ${record.sequence} follows commit ${index.sequence}`,
     )
   }
-  index.last = { ...record, pages: [] }
-  for (const { pageNumber, bytes } of record.pages) {
-    index.pages.set(pageNumber, { fd: segment.fd, offset: pageOffset(bytes) })
+  index.sequence = record.sequence
+  if (record.databasePages > 0) {
+    index.databasePages = record.databasePages
+    for (const { pageNumber, bytes } of record.pages) {
+      index.pages.set(pageNumber, { fd: segment.fd, offset: pageOffset(bytes) })
+    }
+    for (const pageNumber of index.pages.keys()) {
+      if (pageNumber > record.databasePages) index.pages.delete(pageNumber)
+    }
   }
-  for (const pageNumber of index.pages.keys()) {
-    if (pageNumber > record.databasePages) index.pages.delete(pageNumber)
+  // [CL9] What a record applied is in its pages; older values must not come back over newer ones.
+  if (record.kvApplied) {
+    index.kv.clear()
+    index.alarmAt = undefined
+  } else if (record.alarmAt !== undefined) index.alarmAt = record.alarmAt
+  // Copied: a view would keep its whole batch in memory.
+  for (const { key, value } of record.kv) {
+    index.kv.set(key, value === undefined ? 'deleted' : Uint8Array.from(value))
   }
 }
 
-function readObject(object: string, { last, pages }: ObjectIndex): RecoveredObject {
+function readObject(object: string, index: ObjectIndex): RecoveredObject {
   const images = new Map<number, Uint8Array>()
-  for (const [pageNumber, { fd, offset }] of pages) {
-    images.set(pageNumber, readAt(fd, offset, last.pageSize))
+  for (const [pageNumber, { fd, offset }] of index.pages) {
+    images.set(pageNumber, readAt(fd, offset, index.pageSize))
   }
-  const { sequence, alarmAt, pageSize, databasePages } = last
-  return { object, sequence, alarmAt, pageSize, databasePages, pages: images }
+  const { sequence, alarmAt, pageSize, databasePages, kv } = index
+  return { object, sequence, pageSize, databasePages, pages: images, kv, alarmAt }
 }
 
 // A batch that was being written leaves no whole batch behind it. If there is one, the damage is in

@@ -191,6 +191,16 @@ export class Incarnation extends EventOwner {
     this.store.setListener({
       holdOutput: () => this.#hold(),
       broke: (error) => this.break(error),
+      // The lock keeps turns away; it is asked for like any other, so nobody waits for long.
+      whenQuiet: (act) =>
+        this.#inputGate.wait({
+          granted: (lock) =>
+            this.store.whenConfirmed(() => {
+              if (this.broken === undefined) act()
+              lock.release()
+            }),
+          rejected: () => {},
+        }),
     })
     // Commits of an earlier incarnation may still be on their way: what this one reads of them must
     // not be told before they are confirmed. [OB6]

@@ -4,7 +4,7 @@ import type { Clock, CommitLog, Timers } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
 import { type Callee, type InboundCall, Incarnation } from '../objects/index.ts'
 import { copyError } from '../rpc/index.ts'
-import { ObjectStore } from '../storage/index.ts'
+import { ObjectStore, type PendingState } from '../storage/index.ts'
 import type { Entry } from '../turns/index.ts'
 
 /** The objects of one class, as far as the table needs to know it. */
@@ -19,6 +19,8 @@ export interface ObjectTableOptions {
   /** Database files live here, one folder per class. */
   readonly directory: string
   readonly log: CommitLog
+  /** What recovery found in the log and in no file; the table owns it from now on. */
+  readonly pending: Map<string, PendingState>
   readonly clock: Clock
   readonly timers: Timers
   /** An object without anything under way for this long leaves memory. */
@@ -35,9 +37,15 @@ export class ObjectTable {
   readonly #residents = new Map<string, Resident>()
   // A store outlives an incarnation that was aborted: its commits are still on their way.
   readonly #stores = new Map<string, ObjectStore>()
+  // What the log has, and the file has not, of objects whose store is not open.
+  readonly #pending: Map<string, PendingState>
+  // Who waits for the checkpoint of an object; asked again of the next store when one is reset.
+  readonly #checkpoints = new Map<string, () => void>()
+  readonly #folders = new Set<string>()
 
   constructor(options: ObjectTableOptions) {
     this.#options = options
+    this.#pending = options.pending
   }
 
   get options(): ObjectTableOptions {
@@ -55,30 +63,42 @@ export class ObjectTable {
     return resident
   }
 
-  /** Where the database of the object `key` is (or will be). */
-  databasePath(key: string): string {
-    return databasePath(this.#options.directory, key)
-  }
-
-  /** @throws when the database cannot be opened */
+  /** @throws when a broken store cannot be reset */
   openStore(key: string): ObjectStore {
-    let store = this.#stores.get(key)
-    if (store?.broken !== undefined) {
-      store.reset()
-      this.#stores.delete(key)
-      store = undefined
-    }
-    if (store === undefined) {
-      const path = this.databasePath(key)
-      mkdirSync(dirname(path), { recursive: true })
-      store = ObjectStore.open({ path, object: key, fence: 0, log: this.#options.log })
-      this.#stores.set(key, store)
-    }
+    const old = this.#stores.get(key)
+    if (old !== undefined && old.broken === undefined) return old
+    if (old !== undefined) this.#endStore(key, () => old.reset())
+    const path = databasePath(this.#options.directory, key)
+    this.#makeFolder(dirname(path))
+    const pending = this.#pending.get(key)
+    const store = ObjectStore.open({ path, object: key, fence: 0, log: this.#options.log, pending })
+    this.#pending.delete(key)
+    this.#stores.set(key, store)
+    const done = this.#checkpoints.get(key)
+    if (done !== undefined) store.whenCheckpointed(done)
     return store
   }
 
-  storeOf(key: string): ObjectStore | undefined {
-    return this.#stores.get(key)
+  /**
+   * Brings everything that is confirmed of the object into its database file. At most one call for an
+   * object at a time.
+   */
+  checkpoint(key: string): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#checkpoints.delete(key)
+        resolve()
+      }
+      const store = this.#stores.get(key)
+      // Closed with nothing but its file.
+      if (store === undefined && !this.#pending.has(key)) {
+        resolve()
+        return
+      }
+      this.#checkpoints.set(key, done)
+      if (store === undefined) this.openStore(key)
+      else store.whenCheckpointed(done)
+    })
   }
 
   /** Forgets the resident: the next stub finds a new one. */
@@ -91,7 +111,8 @@ export class ObjectTable {
     const now = this.#options.clock.monotonicMs()
     for (const resident of this.#residents.values()) resident.evictIfIdle(now)
     for (const [key, store] of this.#stores) {
-      if (!this.#residents.has(key)) this.#closeStore(key, store)
+      if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
+      else if (!this.#residents.has(key)) this.#closeStore(key, store)
     }
   }
 
@@ -101,19 +122,37 @@ export class ObjectTable {
     return false
   }
 
-  /** Ends every incarnation and closes every database, confirmed and checkpointed. */
-  async close(reason: Error): Promise<void> {
+  /** Ends every incarnation; resolves when everything written is confirmed. */
+  async end(reason: Error): Promise<void> {
     for (const resident of [...this.#residents.values()]) resident.end(reason)
-    const stores = [...this.#stores]
-    await Promise.all(stores.map(([, store]) => confirmed(store)))
-    for (const [key, store] of stores) this.#closeStore(key, store)
+    await Promise.all([...this.#stores.values()].map(confirmed))
+  }
+
+  /** Closes every database. */
+  close(): void {
+    for (const [key, store] of this.#stores) this.#closeStore(key, store)
+  }
+
+  #makeFolder(path: string): void {
+    if (this.#folders.has(path)) return
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    this.#folders.add(path)
+  }
+
+  #tendCheckpoint(key: string, store: ObjectStore): void {
+    if (store.broken === undefined) store.advanceCheckpoint()
+    else this.openStore(key)
   }
 
   #closeStore(key: string, store: ObjectStore): void {
-    if (store.broken !== undefined) store.reset()
-    else if (store.hasUnconfirmed) return
-    else store.close()
+    if (store.broken !== undefined) this.#endStore(key, () => store.reset())
+    else if (!store.hasUnconfirmed) this.#endStore(key, () => store.close())
+  }
+
+  #endStore(key: string, end: () => PendingState | undefined): void {
+    const pending = end()
     this.#stores.delete(key)
+    if (pending !== undefined) this.#pending.set(key, pending)
   }
 }
 

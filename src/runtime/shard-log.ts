@@ -1,11 +1,11 @@
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { CommitLog } from '../base/index.ts'
-import { delayConfirmations, FileLog, recoverLog, type Segment } from '../log/index.ts'
-import { restoreDatabase } from '../storage/index.ts'
+import { delayConfirmations, FileLog, recoverLog, type RecoveryReport } from '../log/index.ts'
+import { type PendingState, restoreDatabase } from '../storage/index.ts'
 import { type DataFolder, takeDataFolder } from './data-folder.ts'
 import { databasePath, type ObjectTable } from './object-table.ts'
-import { systemTimers } from './system-timers.ts'
+import { systemClock, systemTimers } from './system-timers.ts'
 
 export interface ShardLogOptions {
   readonly dataDirectory: string
@@ -13,32 +13,36 @@ export interface ShardLogOptions {
   readonly logSegmentBytes: number
 }
 
+// How many objects are checkpointed at once: each takes a little of the event loop.
+const checkpointsAtOnce = 8
+
 /**
- * The durable side of one shard: recovers what the last process left in the log, then opens a new
- * log, and checkpoints objects so that segments can go.
+ * The durable side of one shard: recovers what the last process left in the log, goes on with the same
+ * log, and checkpoints objects so that its segments can go.
  */
 export class ShardLog {
   /** Where the stores enlist; confirmations may be delayed. */
   readonly commits: CommitLog
+  /** What recovery found in the log and in no database file; for the object table. */
+  readonly pending: Map<string, PendingState>
   readonly #folder: DataFolder
   readonly #log: FileLog
   #table: ObjectTable | undefined
-  // Segments that are full, oldest first, and not yet dropped.
-  readonly #full: Segment[] = []
-  #isCheckpointing = false
+  #checkpointing: Promise<boolean> | undefined
+  #deadlineMs = Number.POSITIVE_INFINITY
 
-  private constructor(folder: DataFolder, nextSegment: number, options: ShardLogOptions) {
-    const { confirmDelayMs } = options
+  private constructor(folder: DataFolder, options: ShardLogOptions) {
+    const { report, pending } = recover(folder)
+    this.pending = pending
     this.#folder = folder
     this.#log = new FileLog({
       directory: folder.logDirectory,
-      firstSegment: nextSegment,
+      firstSegment: report.nextSegment,
+      recovered: report.segments,
       segmentBytesMax: options.logSegmentBytes,
-      onSegmentFull: (segment) => {
-        this.#full.push(segment)
-        void this.#checkpoint()
-      },
+      onSegmentFull: () => void this.#checkpointFull(),
     })
+    const { confirmDelayMs } = options
     this.commits =
       confirmDelayMs > 0 ? delayConfirmations(this.#log, confirmDelayMs, systemTimers) : this.#log
   }
@@ -47,8 +51,7 @@ export class ShardLog {
   static open(options: ShardLogOptions): ShardLog {
     const folder = takeDataFolder(options.dataDirectory)
     try {
-      const nextSegment = recover(folder)
-      return new ShardLog(folder, nextSegment, options)
+      return new ShardLog(folder, options)
     } catch (error) {
       folder.release()
       throw error
@@ -59,78 +62,111 @@ export class ShardLog {
     return this.#folder.objectsDirectory
   }
 
-  /** The table whose objects are checkpointed when a segment is full. */
+  /** The table whose objects are checkpointed: now those that recovery found in the log. */
   checkpointWith(table: ObjectTable): void {
     this.#table = table
+    void this.#checkpointFull()
   }
 
-  /** Ends the log. Every store must be closed, which means confirmed and checkpointed. */
+  /**
+   * Brings everything into the database files and deletes the log, for `budgetMs` at most: what is
+   * left then is recovered at the next start. No object may run any more.
+   */
+  async checkpointAll(budgetMs: number): Promise<void> {
+    this.#deadlineMs = systemClock.monotonicMs() + budgetMs
+    const late = Promise.withResolvers<void>()
+    const timer = systemTimers.after(budgetMs, late.resolve)
+    await Promise.race([this.#checkpointRest(), late.promise])
+    timer.cancel()
+  }
+
+  /** Ends the log. Every store must be closed. */
   async close(): Promise<void> {
-    // With every object checkpointed and synced, the log has nothing left to tell.
-    const objects = new Set(this.#log.segments().flatMap(({ objects }) => [...objects]))
-    const last = this.#log.segments().at(-1)?.number
-    if (last !== undefined) {
-      await this.#log.syncFiles(this.#pathsOf(objects))
-      await this.#log.dropSegments(last)
-    }
     await this.#log.close()
     this.#folder.release()
   }
 
-  #pathsOf(objects: ReadonlySet<string>): string[] {
-    return [...objects].map((key) => databasePath(this.#folder.objectsDirectory, key))
+  // The checkpoints themselves write to the log: the last segment goes in a second round.
+  async #checkpointRest(): Promise<void> {
+    while (this.#log.segments().length > 0 && !this.#isLate) {
+      this.#log.endSegment()
+      if (!(await this.#checkpointFull())) return
+    }
   }
 
-  // One at a time; an object that cannot be checkpointed now (an open cursor, commits under way)
-  // keeps the segment, and the next full one tries again.
+  /** @returns whether it went well */
+  #checkpointFull(): Promise<boolean> {
+    this.#checkpointing ??= this.#checkpoint()
+      .then(
+        () => true,
+        (error: unknown) => {
+          console.error('sluice: cannot checkpoint; the log keeps growing:', error)
+          return false
+        },
+      )
+      .finally(() => {
+        this.#checkpointing = undefined
+      })
+    return this.#checkpointing
+  }
+
+  // All that are full now in one round, so that each object's file is written and synced once. An
+  // object that is checkpointed while it writes goes on writing to later segments.
   async #checkpoint(): Promise<void> {
-    if (this.#isCheckpointing) return
-    this.#isCheckpointing = true
-    try {
-      for (;;) {
-        const segment = this.#full[0]
-        if (segment === undefined || !this.#checkpointObjects(segment)) return
-        await this.#log.syncFiles(this.#pathsOf(segment.objects))
-        await this.#log.dropSegments(segment.number)
-        this.#full.shift()
+    for (;;) {
+      const full = this.#log.fullSegments()
+      const last = full.at(-1)
+      if (last === undefined) return
+      const keys = [...new Set(full.flatMap(({ objects }) => [...objects]))]
+      await this.#checkpointObjects(keys)
+      if (this.#isLate) return
+      const paths = keys.map((key) => databasePath(this.#folder.objectsDirectory, key))
+      await this.#log.syncFiles(paths)
+      await this.#log.dropSegments(last.number)
+    }
+  }
+
+  async #checkpointObjects(keys: readonly string[]): Promise<void> {
+    const left = keys.values()
+    const work = async (): Promise<void> => {
+      for (const key of left) {
+        if (this.#isLate) return
+        await this.#table?.checkpoint(key)
       }
-    } catch (error) {
-      console.error('sluice: cannot checkpoint; the log keeps growing:', error)
-    } finally {
-      this.#isCheckpointing = false
     }
+    await Promise.all(Array.from({ length: checkpointsAtOnce }, work))
   }
 
-  #checkpointObjects(segment: Segment): boolean {
-    for (const key of segment.objects) {
-      if (this.#table?.storeOf(key)?.checkpoint() === false) return false
-    }
-    return true
+  get #isLate(): boolean {
+    return systemClock.monotonicMs() > this.#deadlineMs
   }
 }
 
-// [CL7] Everything restored is durable before the segments that hold it are deleted; a crash in
-// between recovers again.
-function recover(folder: DataFolder): number {
-  const paths: string[] = []
-  const report = recoverLog(folder.logDirectory, ({ object, pageSize, databasePages, pages }) => {
-    const path = databasePath(folder.objectsDirectory, object)
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    restoreDatabase({ path, pageSize, databasePages, pages })
-    paths.push(path)
+// [CL7] Writes the pages that the log holds into the database files. Nothing is synced and the log
+// stays: a crash in between, or at any later time, recovers again.
+function recover(folder: DataFolder): {
+  report: RecoveryReport
+  pending: Map<string, PendingState>
+} {
+  const pending = new Map<string, PendingState>()
+  const report = recoverLog(folder.logDirectory, (recovered) => {
+    const { object, pageSize, databasePages, pages, kv, alarmAt } = recovered
+    if (databasePages > 0) {
+      const path = databasePath(folder.objectsDirectory, object)
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      restoreDatabase({ path, pageSize, databasePages, pages })
+    }
+    if (kv.size > 0 || alarmAt !== undefined) pending.set(object, { kv, alarmAt })
   })
-  for (const path of paths) withDescriptor(path, 'r+', fdatasyncSync)
-  const folders = new Set([folder.objectsDirectory, ...paths.map((path) => dirname(path))])
-  for (const path of folders) withDescriptor(path, 'r', fsyncSync)
-  for (const path of report.segmentPaths) unlinkSync(path)
-  if (report.segmentPaths.length > 0) withDescriptor(folder.logDirectory, 'r', fsyncSync)
-  return report.nextSegment
+  for (const path of report.deadPaths) unlinkSync(path)
+  if (report.deadPaths.length > 0) syncDirectory(folder.logDirectory)
+  return { report, pending }
 }
 
-function withDescriptor(path: string, flags: string, act: (fd: number) => void): void {
-  const fd = openSync(path, flags)
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
   try {
-    act(fd)
+    fsyncSync(fd)
   } finally {
     closeSync(fd)
   }

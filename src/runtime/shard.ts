@@ -38,6 +38,8 @@ export interface ProjectDescription {
 
 const sweepMs = 1000
 const drainMs = 10_000
+// A stop that takes longer leaves the rest to the recovery of the next start.
+const checkpointMs = 5_000
 
 /**
  * The part of the runtime that runs user code: loads a project, answers requests with its stateless
@@ -84,6 +86,7 @@ export class Shard {
     const table = new ObjectTable({
       directory: log.objectsDirectory,
       log: log.commits,
+      pending: log.pending,
       clock: systemClock,
       timers: systemTimers,
       idleMs: options.idleMs,
@@ -135,8 +138,10 @@ export class Shard {
   /** Waits for requests under way (10 s at most), confirms every write, closes every file. */
   async stop(): Promise<void> {
     await this.#drain()
-    await this.#table.close(new Error('The runtime is shutting down.'))
+    await this.#table.end(new Error('The runtime is shutting down.'))
+    await this.#log.checkpointAll(checkpointMs)
     for (const stop of this.#stops) stop()
+    this.#table.close()
     await this.#log.close()
   }
 

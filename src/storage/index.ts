@@ -3,13 +3,14 @@
 // (base/commit.ts), nothing of gates, turns or objects. Rules: docs/spec/storage.md.
 
 export type { KvListOptions } from './kv-table.ts'
-export {
-  ObjectStore,
-  type StoreListener,
-  type StoreOptions,
-  type StoreTransaction,
-  type WriteOptions,
-} from './object-store.ts'
+export { ObjectStore } from './object-store.ts'
+export type {
+  StoreListener,
+  StoreOptions,
+  StoreTransaction,
+  WriteOptions,
+} from './store-types.ts'
+export type { PendingState } from './overlay.ts'
 export { restoreDatabase } from './restore.ts'
 export type { SqlValue } from './sql-database.ts'
 export { SqlStorage, SqlStorageCursor, type SqlRow, SyncKvStorage } from './surfaces.ts'

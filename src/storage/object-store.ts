@@ -1,144 +1,102 @@
-import { rmSync } from 'node:fs'
-import { assert, type CommitLog, type CommitSource, type PendingCommit } from '../base/index.ts'
-import { makeDatabaseFile, withTemplate } from './database-file.ts'
-import { type KvListOptions, KvTable } from './kv-table.ts'
-import { OpenReads } from './open-reads.ts'
-import { SqlDatabase } from './sql-database.ts'
+import { existsSync, rmSync } from 'node:fs'
 import {
-  type DatabaseSync,
-  describeSqliteError,
-  isFatal,
-  isSqliteError,
-  openDatabase,
-  pageSize,
-  primaryCode,
-  type StatementSync,
-} from './sqlite.ts'
-import { Scope } from './transaction-scope.ts'
-import { encodeValue } from './values.ts'
-import { type WalCommit, WalReader } from './wal.ts'
+  assert,
+  type CommitLog,
+  type CommitRecord,
+  type CommitSource,
+  type PageImage,
+  type PendingCommit,
+} from '../base/index.ts'
+import { ConfirmedState } from './confirmed-state.ts'
+import { withTemplate } from './database-file.ts'
+import { compareKeys, rangeOf } from './key-order.ts'
+import type { KvListOptions } from './kv-table.ts'
+import { KvView } from './kv-view.ts'
+import { ObjectDatabase, recoverFromWal } from './object-database.ts'
+import { Overlay, type PendingState } from './overlay.ts'
+import type { SqlDatabase } from './sql-database.ts'
+import { describeSqliteError, isFatal, isSqliteError, pageSize, primaryCode } from './sqlite.ts'
+import {
+  Commit,
+  type Failure,
+  type StoreListener,
+  type StoreOptions,
+  type StoreTransaction,
+  type WriteOptions,
+} from './store-types.ts'
+import { type Scope, Scopes } from './transaction-scope.ts'
+import { decodeValue, encodeValue } from './values.ts'
+import type { WalCommit } from './wal.ts'
 
-export interface WriteOptions {
-  readonly allowUnconfirmed?: boolean | undefined
-}
-
-/** Who hears of what the store does: the incarnation that it is lent to. */
-export interface StoreListener {
-  /**
-   * A write was made that the outside must not learn of before it is durable. Called at most once
-   * per commit; the store settles the answer later, exactly once.
-   */
-  holdOutput(): Hold
-  /** The store will never work again: every later operation throws `error`. Called once. */
-  broke(error: Error): void
-}
-
-interface Hold {
-  release(): void
-  fail(error: unknown): void
-}
-
-/** An explicit transaction, or a savepoint in one. Ended exactly once, innermost first. */
-export interface StoreTransaction {
-  /** 1 for the transaction itself, 2 for the first savepoint in it, and so on. */
-  readonly depth: number
-  /** What ends around it takes it along. */
-  readonly state: 'open' | 'committed' | 'rolled-back'
-  /** @throws the error that broke the store, if any */
-  commit(): void
-  /** Does nothing when the store broke: then it is rolled back already. */
-  rollback(): void
-}
-
-/** What waits for one commit: a hold of the output gate, and callers of `whenConfirmed`. */
-class Commit {
-  hold: Hold | undefined
-  readonly callbacks: ((error: Error | undefined) => void)[] = []
-
-  /** The outside must never see what stood on this commit. The callers are told by `settle`. */
-  fail(error: Error): void {
-    this.hold?.fail(error)
-    this.hold = undefined
-  }
-
-  settle(error: Error | undefined): void {
-    if (error === undefined) this.hold?.release()
-    else this.fail(error)
-    for (const callback of this.callbacks) callback(error)
-  }
-}
-
-interface Failure {
-  readonly error: Error
-  /** Only a reset mends the store; otherwise the next incarnation can use it as it is. */
-  readonly isLasting: boolean
-}
-
-const alarmKey = 1
-// The year 2262: the table holds nanoseconds in 64 bits.
+// Above these the overlay is applied with the next commit.
+const overlayBytesMax = 1024 * 1024
+const overlayKeysMax = 2000
+// The year 2262: the database holds nanoseconds in 64 bits.
 const alarmMsMax = 9_223_372_036_854
-const codeLocked = 6
 const codeConstraint = 19
 
 /**
- * One object's durable memory: an SQLite database whose commits go to the commit log.
+ * One object's durable memory: an SQLite database, and over it the keys and the alarm that only the
+ * commit log has so far. The database is opened when it is needed: an object that uses keys alone, all
+ * of them in the overlay, has none open, and may have none at all. [ST21]
  *
  * Writes of one or more turns gather in one implicit transaction; the log says when it commits, by
  * taking it. [ST1] What the log has not confirmed never reaches the database file. [ST4]
  */
 export class ObjectStore implements CommitSource {
   readonly path: string
-  readonly sql: SqlDatabase
   readonly #object: string
   readonly #fence: number
   readonly #log: CommitLog
-  readonly #db: DatabaseSync
-  readonly #kv: KvTable
-  readonly #wal: WalReader
-  readonly #reads = new OpenReads()
-  readonly #selectAlarm: StatementSync
+  readonly #overlay: Overlay
+  readonly #keys: KvView
+  #database: ObjectDatabase | undefined
+  #hasFile: boolean
   #listener: StoreListener | undefined
   #failure: Failure | undefined
   #state: 'open' | 'closed' | 'reset' = 'open'
   #transaction: 'none' | 'implicit' | 'explicit' = 'none'
-  // Explicit transactions and savepoints that are open, innermost last.
-  #scopes: Scope[] = []
-  // The open transaction has writes of earlier turns, which this turn must not take along when it
-  // is aborted; then a savepoint stands before its own first write.
-  #hasEarlierTurns = false
-  #hasTurnSavepoint = false
+  readonly #scopes = new Scopes()
+  // Where this turn's part of the open implicit transaction begins, in the overlay and in SQLite.
+  #turnMark = 0
   #wroteThisTurn = false
+  // SQLite takes part in the open transaction, because a statement wrote.
+  #isSqlOpen = false
+  #sqlHasEarlierTurns = false
+  #hasTurnSavepoint = false
+  // The next commit takes the overlay into the database.
+  #appliesNext = false
   // The commit that the open transaction will become.
   #current: Commit | undefined
   // Commits made and not answered by the log, oldest first; the last `#ready.length` of them are not
   // taken by it yet.
   #unconfirmed: Commit[] = []
   #ready: PendingCommit[] = []
+  // How many of the unconfirmed commits wrote to the `-wal`.
+  #unconfirmedPages = 0
   #sequence = 0
-  #confirmedEnd = 0
-  readonly #isNew: boolean
-  #wasConfirmed = false
-  #alarmAt: number | null
+  readonly #confirmedState: ConfirmedState
+  // The log has, or is about to have, the template's pages of the database that is open.
+  #wasLogged = false
+  #checkpointWaiters: (() => void)[] = []
+  #waitsForQuiet = false
 
-  private constructor(options: StoreOptions, isNew: boolean) {
+  private constructor(options: StoreOptions) {
     this.path = options.path
     this.#object = options.object
     this.#fence = options.fence
     this.#log = options.log
-    this.#isNew = isNew
-    this.#db = openDatabase(options.path)
-    this.#kv = new KvTable(this.#db, this.#reads)
-    this.#wal = new WalReader(options.path)
-    this.sql = new SqlDatabase(this.#db, this.#reads, (statement) => this.#runSql(statement))
-    this.#selectAlarm = this.#db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
-    // Nanoseconds of these days are no safe integers.
-    this.#selectAlarm.setReadBigInts(true)
-    this.#alarmAt = this.#readAlarm()
+    this.#overlay = new Overlay(options.pending)
+    this.#keys = new KvView(this.#overlay, (read) =>
+      this.#hasFile ? this.#guard(() => read(this.#open().kv)) : undefined,
+    )
+    this.#confirmedState = new ConfirmedState(options.pending)
+    this.#hasFile = existsSync(options.path)
   }
 
-  /** Opens the object's database and makes it when there is none. */
+  /** Lends out the object's store; makes nothing on disk before something is written. */
   static open(options: StoreOptions): ObjectStore {
-    return new ObjectStore(options, makeDatabaseFile(options.path))
+    return new ObjectStore(options)
   }
 
   /**
@@ -159,22 +117,41 @@ export class ObjectStore implements CommitSource {
   /** Lends the store to another incarnation; what the one before was reading is closed. */
   setListener(listener: StoreListener | undefined): void {
     this.#listener = listener
-    this.#reads.close(new Error('Cannot read on: the object that began to read was reset'))
+    this.#waitsForQuiet = false
+    this.#database?.closeReads(new Error('Cannot read on: the object that began to read was reset'))
     // Constraints that failed at COMMIT cost the incarnation; the data is in its last good state.
     if (listener !== undefined && this.#failure?.isLasting === false) this.#failure = undefined
   }
 
+  /** The program's SQL; opens the database. */
+  get sql(): SqlDatabase {
+    this.#requireUsable()
+    return this.#open().sql
+  }
+
+  /** Bytes of the database that are in use, with everything written so far in it. */
+  get databaseSize(): number {
+    if (!this.#overlay.isEmpty) {
+      this.#write({ allowUnconfirmed: true }, () => this.#applyOverlay())
+      this.#appliesNext = true
+    }
+    return this.sql.databaseSize
+  }
+
   kvGet(key: string): unknown {
-    return this.#read(() => this.#kv.get(key))
+    return this.#read(() => {
+      const bytes = this.#keys.get(key)
+      return bytes === undefined ? undefined : decodeValue(bytes)
+    })
   }
 
   /** The keys that exist, in order. */
   kvGetMany(keys: readonly string[]): Map<string, unknown> {
     return this.#read(() => {
       const found = new Map<string, unknown>()
-      for (const key of [...new Set(keys)].sort(compareUtf8)) {
-        const value = this.#kv.get(key)
-        if (value !== undefined) found.set(key, value)
+      for (const key of [...new Set(keys)].toSorted(compareKeys)) {
+        const bytes = this.#keys.get(key)
+        if (bytes !== undefined) found.set(key, decodeValue(bytes))
       }
       return found
     })
@@ -182,74 +159,86 @@ export class ObjectStore implements CommitSource {
 
   kvPut(key: string, value: unknown, options?: WriteOptions): void {
     const bytes = encodeValue(value)
-    this.#write(options, () => this.#kv.put(key, bytes))
+    this.#write(options, () => this.#overlay.set(key, bytes))
   }
 
   kvPutMany(entries: readonly (readonly [string, unknown])[], options?: WriteOptions): void {
     const encoded = entries.map(([key, value]) => [key, encodeValue(value)] as const)
     if (encoded.length === 0) return
-    this.#writeMany(options, () => {
-      for (const [key, bytes] of encoded) this.#kv.put(key, bytes)
+    this.#write(options, () => {
+      for (const [key, bytes] of encoded) this.#overlay.set(key, bytes)
     })
   }
 
   kvDelete(key: string, options?: WriteOptions): boolean {
-    return this.#write(options, () => this.#kv.delete(key))
+    return this.kvDeleteMany([key], options) === 1
   }
 
   /** @returns how many of the keys existed */
   kvDeleteMany(keys: readonly string[], options?: WriteOptions): number {
     if (keys.length === 0) return 0
-    return this.#writeMany(options, () => keys.filter((key) => this.#kv.delete(key)).length)
+    return this.#write(options, () => {
+      const present = [...new Set(keys)].filter((key) => this.#keys.get(key) !== undefined)
+      for (const key of present) this.#overlay.set(key, 'deleted')
+      return present.length
+    })
   }
 
   kvList(options: KvListOptions): Map<string, unknown> {
-    return this.#read(() => new Map(this.#kv.list(options)))
+    return this.#read(() => new Map(this.kvIterate(options)))
   }
 
+  /** @throws TypeError when the options contradict each other, at once */
   kvIterate(options: KvListOptions): IterableIterator<[string, unknown]> {
-    return this.#read(() => this.#kv.list(options))
+    this.#requireUsable()
+    return this.#keys.entries(rangeOf(options))
   }
 
   /** Deletes everything in one commit; always confirmed. The file stays. */
   deleteAll(options: { readonly keepAlarm: boolean }): void {
-    this.#writeMany(undefined, () => {
-      this.#reads.close(new Error('SQLite query was canceled because the database was deleted.'))
-      this.sql.dropEverything()
-      this.#kv.clear()
-      if (!options.keepAlarm) this.#storeAlarm(null)
+    this.#write(undefined, () => {
+      if (this.#hasFile) this.#clearDatabase()
+      for (const key of [...this.#overlay.keys()]) this.#overlay.set(key, 'deleted')
+      if (!options.keepAlarm && this.getAlarm() !== null) this.#overlay.setAlarm(null)
     })
   }
 
+  /** Wall-clock milliseconds; null when there is none. */
   getAlarm(): number | null {
-    return this.#read(() => this.#alarmAt)
+    return this.#read(() => {
+      const { alarmAt } = this.#overlay
+      if (alarmAt !== undefined) return alarmAt
+      return this.#hasFile ? this.#open().readAlarm() : null
+    })
   }
 
   /** @param atMs wall-clock milliseconds; null removes the alarm */
   setAlarm(atMs: number | null, options?: WriteOptions): void {
-    this.#write(options, () => this.#storeAlarm(atMs))
+    const alarmAt = atMs === null ? null : Math.min(Math.floor(atMs), alarmMsMax)
+    this.#write(options, () => this.#overlay.setAlarm(alarmAt))
   }
 
   /** The turn is over; what it wrote stays. */
   turnEnded(): void {
     if (this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
-    if (this.#hasTurnSavepoint) this.#db.exec('RELEASE turn')
+    if (this.#hasTurnSavepoint) this.#exec('RELEASE turn')
     this.#hasTurnSavepoint = false
-    this.#hasEarlierTurns = true
+    this.#sqlHasEarlierTurns = this.#isSqlOpen
+    this.#turnMark = this.#overlay.mark
     this.#wroteThisTurn = false
     // A turn whose constraints fail at commit must fail alone. [ST7]
-    if (this.sql.mayFailAtCommit) this.#commit()
+    if (this.#isSqlOpen && this.#open().sql.mayFailAtCommit) this.#commit()
   }
 
   /** The turn was aborted: what it wrote is undone, what earlier turns wrote stays. [ST2] */
   turnAborted(): void {
     if (this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
-    this.#abandonScopes(0)
-    if (this.#hasTurnSavepoint) this.#db.exec('ROLLBACK TO turn; RELEASE turn')
-    else this.#db.exec('ROLLBACK; BEGIN')
+    this.#scopes.abandon(0)
+    this.#overlay.undo(this.#turnMark)
+    if (this.#hasTurnSavepoint) this.#exec('ROLLBACK TO turn; RELEASE turn')
+    else if (this.#isSqlOpen && !this.#sqlHasEarlierTurns) this.#rollBackSql()
     this.#hasTurnSavepoint = false
     this.#wroteThisTurn = false
-    this.#alarmAt = this.#readAlarm()
   }
 
   /** Starts an explicit transaction or, in one, a savepoint. The implicit one is committed first. */
@@ -260,10 +249,10 @@ export class ObjectStore implements CommitSource {
       this.#commit()
       this.#requireUsable()
     }
-    this.#db.exec('BEGIN')
     this.#transaction = 'explicit'
     this.#current = new Commit()
     return this.#openScope(
+      undefined,
       () => this.#commit(),
       () => this.#rollBack(),
     )
@@ -307,88 +296,96 @@ export class ObjectStore implements CommitSource {
   }
 
   /**
-   * Moves everything into the database file and empties the `-wal`. The file is durable only when the
-   * caller has synced it. A disk that does not take it breaks the store. [ST4]
+   * Brings everything that is confirmed now into the database file, so that the log may forget it once
+   * the file is synced. The overlay goes through the log as pages; then the `-wal` is emptied as soon
+   * as nothing unconfirmed is in it, in a quiet moment of the object if need be. [ST4, ST21]
    *
-   * @returns false when this is not possible now: something is unconfirmed, or a cursor is open
+   * Must be called outside of turns.
+   *
+   * @param done called once, unless the store is reset or closed before
    */
-  checkpoint(): boolean {
-    if (this.hasUnconfirmed || this.#failure !== undefined) return false
-    try {
-      return this.#truncateWal()
-    } catch (error) {
-      // What SQLite has done to the -wal is not known, and with it where the next commit will be.
-      this.#break({ error: asError(error), isLasting: true })
-      return false
+  whenCheckpointed(done: () => void): void {
+    this.#checkpointWaiters.push(done)
+    if (!this.#overlay.isEmpty) {
+      this.#appliesNext = true
+      if (this.#transaction === 'none' && this.#failure === undefined) this.#enterWrite()
     }
+    this.advanceCheckpoint()
+    if (this.#transaction === 'implicit') this.#log.flush()
+  }
+
+  /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
+  advanceCheckpoint(): void {
+    if (this.#checkpointWaiters.length === 0 || this.#failure !== undefined) return
+    if (this.#appliesNext || this.#unconfirmedPages > 0 || this.#isSqlOpen) {
+      if (this.#isSqlOpen && !this.#appliesNext) this.#askForQuiet()
+      return
+    }
+    if (!this.#emptyWal()) return
+    const waiters = this.#checkpointWaiters
+    this.#checkpointWaiters = []
+    for (const done of waiters) done()
   }
 
   /**
-   * Ends the store, with everything in the database file. Nothing may be unconfirmed.
+   * Ends the store, with all that was committed to SQLite in the database file. Nothing may be
+   * unconfirmed.
    *
+   * @returns what only the log has: the next store of this object needs it
    * @throws Error when the disk does not take it; then the store stays open
    */
-  close(): void {
+  close(): PendingState | undefined {
     assert(!this.hasUnconfirmed, `the store of ${this.#object} is closed with unconfirmed writes`)
     assert(this.broken === undefined, `the store of ${this.#object} is closed but broken`)
-    this.#reads.close(new Error('Cannot read on: the object has left memory'))
+    this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
     // Without this SQLite does the same when it closes, and tells nobody when it fails; the next
     // opening drops the -wal and what was confirmed in it.
-    if (!this.#truncateWal()) {
+    if (this.#database?.truncateWal() === false) {
       throw new Error(`Cannot close the database of '${this.#object}': something still reads it`)
     }
     this.#end()
-    this.#removeIfNeverConfirmed()
+    this.#state = 'reset'
+    return this.#confirmedState.pending
   }
 
   /**
    * Ends a broken store so that opening it again shows the last confirmed state and nothing of what
    * the log refused. [ST5]
    *
+   * @returns what only the log has: the next store of this object needs it
    * @throws Error when the disk does not take it; then it has to be called again
    */
-  reset(): void {
+  reset(): PendingState | undefined {
     assert(this.broken !== undefined, `the store of ${this.#object} is reset but not broken`)
-    if (this.#state === 'open') {
-      this.#reads.close(this.broken)
-      this.#wal.truncate(this.#confirmedEnd)
-      // This connection still believes in the frames that were cut off: what it cannot read it does
-      // not checkpoint. A fresh one recovers from the file what was confirmed.
+    if (this.#state === 'open' && this.#database !== undefined) {
+      this.#database.closeReads(this.broken)
+      this.#database.wal.truncate(this.#confirmedState.walEnd)
       this.#end()
     }
-    if (this.#state !== 'closed') return
-    const fresh = openDatabase(this.path)
-    try {
-      fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    } finally {
-      fresh.close()
-    }
-    this.#removeIfNeverConfirmed()
+    if (this.#state === 'closed' && existsSync(this.path)) recoverFromWal(this.path)
     this.#state = 'reset'
+    return this.#confirmedState.pending
   }
 
-  // A cursor that is not read to its end blocks this: SQLite then says busy, or locked.
-  #truncateWal(): boolean {
-    try {
-      const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
-      if (row?.['busy'] !== 0) return false
-    } catch (error) {
-      if (isSqliteError(error) && primaryCode(error) === codeLocked) return false
-      throw error
+  #open(): ObjectDatabase {
+    if (this.#database === undefined) {
+      this.#database = new ObjectDatabase(this.path, (statement) => this.#runSql(statement))
+      this.#hasFile = true
+      this.#confirmedState.walEnd = 0
     }
-    this.#wal.wasTruncated()
-    this.#confirmedEnd = 0
-    return true
+    return this.#database
   }
 
-  // Nothing of this object is durable: it does not exist, and its file must not stand for it.
-  #removeIfNeverConfirmed(): void {
-    if (this.#isNew && !this.#wasConfirmed) rmSync(this.path)
+  #exec(sql: string): void {
+    this.#open().db.exec(sql)
   }
 
   #runSql<T>(statement: { readonly writes: boolean; run(): T }): T {
-    if (statement.writes) return this.#write(undefined, () => statement.run())
-    return this.#read(() => statement.run())
+    if (!statement.writes) return this.#read(() => statement.run())
+    return this.#write(undefined, () => {
+      this.#enterSql()
+      return statement.run()
+    })
   }
 
   #read<T>(act: () => T): T {
@@ -406,35 +403,48 @@ export class ObjectStore implements CommitSource {
     return this.#guard(act)
   }
 
-  // Several statements that are one operation: all or nothing.
-  #writeMany<T>(options: WriteOptions | undefined, act: () => T): T {
-    return this.#write(options, () => {
-      const savepoint = this.#openSavepoint()
-      try {
-        const value = act()
-        savepoint.commit()
-        return value
-      } catch (error) {
-        if (this.#db.isTransaction) savepoint.rollback()
-        throw error
-      }
-    })
-  }
-
-  // Makes sure that a transaction is open, and that this turn can be undone on its own.
   #enterWrite(): void {
     if (this.#transaction === 'none') {
-      this.#db.exec('BEGIN')
       this.#transaction = 'implicit'
       this.#current = new Commit()
       this.#log.enlist(this)
     }
-    if (this.#transaction !== 'implicit' || this.#wroteThisTurn) return
-    if (this.#hasEarlierTurns) {
-      this.#db.exec('SAVEPOINT turn')
+    this.#wroteThisTurn = true
+  }
+
+  // Lets SQLite take part in the open transaction, with a savepoint for the turn, when earlier turns
+  // have written, and for each scope that is open: each can be undone on its own.
+  #enterSql(): void {
+    if (!this.#isSqlOpen) {
+      this.#exec('BEGIN')
+      this.#isSqlOpen = true
+      this.#sqlHasEarlierTurns = false
+    } else if (this.#sqlHasEarlierTurns && !this.#hasTurnSavepoint) {
+      this.#exec('SAVEPOINT turn')
       this.#hasTurnSavepoint = true
     }
-    this.#wroteThisTurn = true
+    for (const scope of this.#scopes.withoutSql()) {
+      this.#exec(`SAVEPOINT ${scope.savepoint}`)
+      scope.isInSql = true
+    }
+  }
+
+  #applyOverlay(): void {
+    this.#enterSql()
+    this.#open().apply(this.#overlay)
+  }
+
+  // All or nothing: dropping tables is many statements.
+  #clearDatabase(): void {
+    const savepoint = this.#openSavepoint()
+    try {
+      this.#enterSql()
+      this.#open().clear(new Error('SQLite query was canceled because the database was deleted.'))
+      savepoint.commit()
+    } catch (error) {
+      savepoint.rollback()
+      throw error
+    }
   }
 
   // SQLite rolls everything back on its own when the disk fails; then earlier turns are gone as well.
@@ -444,91 +454,110 @@ export class ObjectStore implements CommitSource {
     } catch (error) {
       if (!isSqliteError(error)) throw error
       const described = new Error(describeSqliteError(error))
-      const lostTransaction = this.#transaction !== 'none' && !this.#db.isTransaction
+      const lostTransaction = this.#isSqlOpen && this.#database?.db.isTransaction === false
       if (isFatal(error) || lostTransaction) this.#break({ error: described, isLasting: true })
       throw described
     }
   }
 
-  #openScope(commit: () => void, rollBack: () => void): Scope {
-    const depth = this.#scopes.length + 1
-    const scope = new Scope(depth, (state) => {
-      if (state === 'rolled-back') {
-        this.#abandonScopes(depth)
-        this.#scopes.pop()
-        rollBack()
-        return
-      }
-      this.#requireUsable()
-      assert(this.#scopes.length === depth, 'a transaction commits before one inside it')
-      this.#scopes.pop()
-      commit()
-      this.#requireUsable()
+  #openScope(savepoint: string | undefined, commit: () => void, rollBack: () => void): Scope {
+    return this.#scopes.open(savepoint, {
+      commit: () => {
+        commit()
+        this.#requireUsable()
+      },
+      rollBack,
+      requireUsable: () => this.#requireUsable(),
     })
-    this.#scopes.push(scope)
-    return scope
   }
 
   #openSavepoint(): Scope {
-    const name = `level_${this.#scopes.length + 1}`
-    this.#db.exec(`SAVEPOINT ${name}`)
-    return this.#openScope(
-      () => this.#guard(() => this.#db.exec(`RELEASE ${name}`)),
+    const name = `level_${this.#scopes.depth + 1}`
+    const mark = this.#overlay.mark
+    const scope: Scope = this.#openScope(
+      name,
       () => {
-        this.#guard(() => this.#db.exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
-        this.#alarmAt = this.#readAlarm()
+        if (scope.isInSql) this.#guard(() => this.#exec(`RELEASE ${name}`))
+      },
+      () => {
+        this.#overlay.undo(mark)
+        if (scope.isInSql) this.#guard(() => this.#exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
       },
     )
-  }
-
-  // A rollback (of an outer transaction, of the turn, of a store that broke) ends what is open inside.
-  #abandonScopes(depth: number): void {
-    for (const scope of this.#scopes.splice(depth)) scope.abandon()
+    return scope
   }
 
   #rollBack(): void {
-    const commit = this.#endTransaction()
-    this.#db.exec('ROLLBACK')
-    this.#alarmAt = this.#readAlarm()
-    this.#follow(commit)
+    this.#overlay.undo(0)
+    if (this.#isSqlOpen) this.#rollBackSql()
+    this.#follow(this.#endTransaction())
+    // A checkpoint that was asked for meanwhile has not got its commit.
+    if (this.#appliesNext && !this.#overlay.isEmpty) this.#enterWrite()
+  }
+
+  #rollBackSql(): void {
+    this.#isSqlOpen = false
+    this.#exec('ROLLBACK')
   }
 
   #commit(): void {
-    assert(this.#scopes.length === 0, 'a transaction is committed with a savepoint open in it')
-    const commit = this.#endTransaction()
+    assert(this.#scopes.depth === 0, 'a transaction is committed with a savepoint open in it')
+    const { bytes, keyCount, isEmpty } = this.#overlay
+    const isLarge = bytes > overlayBytesMax || keyCount > overlayKeysMax
+    const applies = !isEmpty && (this.#appliesNext || isLarge)
     let written: WalCommit | undefined
     try {
-      // First: what is committed must be readable.
-      this.#wal.open()
-      this.#db.exec('COMMIT')
-      written = this.#wal.readCommit()
+      if (applies) this.#applyOverlay()
+      if (this.#isSqlOpen) written = this.#commitSql()
     } catch (error) {
-      this.#current = commit
       this.#break(commitFailure(error))
       return
     }
-    if (written === undefined) {
+    const commit = this.#endTransaction()
+    this.#appliesNext = false
+    const { kv, alarmAt } = this.#overlay.takeDirty()
+    if (applies) this.#overlay.clear()
+    if (written === undefined && kv.length === 0 && alarmAt === undefined && !applies) {
       this.#follow(commit)
       return
     }
-    const { pages, databasePages, end } = written
     this.#sequence += 1
     this.#unconfirmed.push(commit)
+    if (written !== undefined) this.#unconfirmedPages += 1
     this.#log.enlist(this)
+    const record: CommitRecord = {
+      object: this.#object,
+      fence: this.#fence,
+      sequence: this.#sequence,
+      pageSize,
+      databasePages: written?.databasePages ?? 0,
+      pages: this.#pagesOf(written),
+      kv: applies ? [] : kv,
+      kvApplied: applies,
+      alarmAt,
+    }
     this.#ready.push({
-      record: {
-        object: this.#object,
-        fence: this.#fence,
-        sequence: this.#sequence,
-        pageSize,
-        databasePages,
-        pages: this.#isNew && this.#sequence === 1 ? withTemplate(pages) : pages,
-        kv: [],
-        alarmAt: this.#alarmAt,
-      },
-      confirmed: () => this.#confirmed(commit, end),
+      record,
+      confirmed: () => this.#confirmed(commit, record, written?.end),
       failed: (error) => this.#refused(commit, error),
     })
+  }
+
+  #commitSql(): WalCommit | undefined {
+    const { db, wal } = this.#open()
+    // First: what is committed must be readable.
+    wal.open()
+    db.exec('COMMIT')
+    this.#isSqlOpen = false
+    return wal.readCommit()
+  }
+
+  // The file of a new database is not durable: its first record holds all of it. [ST6]
+  #pagesOf(written: WalCommit | undefined): readonly PageImage[] {
+    if (written === undefined) return []
+    const isFirst = this.#database?.isNew === true && !this.#wasLogged
+    if (isFirst) this.#wasLogged = true
+    return isFirst ? withTemplate(written.pages) : written.pages
   }
 
   #endTransaction(): Commit {
@@ -536,7 +565,9 @@ export class ObjectStore implements CommitSource {
     assert(commit !== undefined, 'a transaction ends that is not open')
     this.#transaction = 'none'
     this.#current = undefined
-    this.#hasEarlierTurns = false
+    this.#overlay.forgetUndo()
+    this.#turnMark = 0
+    this.#sqlHasEarlierTurns = false
     this.#hasTurnSavepoint = false
     this.#wroteThisTurn = false
     return commit
@@ -549,11 +580,12 @@ export class ObjectStore implements CommitSource {
     else last.callbacks.push((error) => commit.settle(error))
   }
 
-  #confirmed(commit: Commit, end: number): void {
+  #confirmed(commit: Commit, record: CommitRecord, walEnd: number | undefined): void {
     assert(this.#unconfirmed.shift() === commit, 'the log answers commits out of order')
-    this.#confirmedEnd = end
-    this.#wasConfirmed = true
+    if (walEnd !== undefined) this.#unconfirmedPages -= 1
+    this.#confirmedState.confirm(record, walEnd)
     commit.settle(undefined)
+    this.advanceCheckpoint()
   }
 
   // What was written after a refused commit stands on it, and is refused as well.
@@ -573,59 +605,61 @@ export class ObjectStore implements CommitSource {
   #break(failure: Failure): void {
     if (this.#failure !== undefined) return
     this.#failure = failure
-    this.#abandonScopes(0)
-    const commit = this.#current
-    if (commit !== undefined) this.#discard(commit, failure.error)
+    this.#scopes.abandon(0)
+    if (this.#current !== undefined) this.#discard(failure.error)
     this.#listener?.broke(failure.error)
   }
 
-  #discard(commit: Commit, error: Error): void {
-    this.#current = commit
-    this.#endTransaction()
+  #discard(error: Error): void {
+    this.#overlay.undo(0)
+    const commit = this.#endTransaction()
     try {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      this.#alarmAt = this.#readAlarm()
+      if (this.#database?.db.isTransaction === true) this.#database.db.exec('ROLLBACK')
     } catch (cause) {
       // The disk again: nothing is written, and the reset opens the database anew.
       if (!isSqliteError(cause)) throw cause
       this.#failure = { error, isLasting: true }
     }
+    this.#isSqlOpen = false
     commit.settle(error)
+  }
+
+  #askForQuiet(): void {
+    if (this.#waitsForQuiet) return
+    this.#waitsForQuiet = true
+    this.#listener?.whenQuiet(() => {
+      this.#waitsForQuiet = false
+      this.advanceCheckpoint()
+    })
+  }
+
+  // A disk that does not take it breaks the store.
+  #emptyWal(): boolean {
+    if (this.#database === undefined) return true
+    try {
+      if (!this.#database.truncateWal()) return false
+    } catch (error) {
+      // What SQLite has done to the -wal is not known, and with it where the next commit will be.
+      this.#break({ error: asError(error), isLasting: true })
+      return false
+    }
+    this.#confirmedState.walEnd = 0
+    return true
   }
 
   #requireUsable(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #readAlarm(): number | null {
-    const nanoseconds = this.#selectAlarm.get(alarmKey)?.['value']
-    return typeof nanoseconds === 'bigint' ? Number(nanoseconds / 1_000_000n) : null
-  }
-
-  #storeAlarm(given: number | null): void {
-    const atMs = given === null ? null : Math.min(Math.floor(given), alarmMsMax)
-    if (atMs === null) this.#db.prepare('DELETE FROM _cf_METADATA WHERE key = ?').run(alarmKey)
-    else {
-      this.#db
-        .prepare('INSERT OR REPLACE INTO _cf_METADATA (key, value) VALUES (?, ?)')
-        .run(alarmKey, BigInt(atMs) * 1_000_000n)
-    }
-    this.#alarmAt = atMs
-  }
-
   #end(): void {
     this.#state = 'closed'
-    this.#wal.close()
-    this.#db.close()
+    const database = this.#database
+    if (database === undefined) return
+    this.#database = undefined
+    database.close()
+    // Nothing of this file is durable: it does not exist for the log, and must not stand for the object.
+    if (database.isNew && !this.#confirmedState.hasFile) rmSync(this.path)
   }
-}
-
-export interface StoreOptions {
-  readonly path: string
-  /** Names the object in the log. */
-  readonly object: string
-  readonly fence: number
-  readonly log: CommitLog
 }
 
 function commitFailure(error: unknown): Failure {
@@ -638,8 +672,4 @@ function commitFailure(error: unknown): Failure {
 
 function asError(error: unknown): Error {
   return isSqliteError(error) ? new Error(describeSqliteError(error)) : (error as Error)
-}
-
-function compareUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -58,10 +58,12 @@ export class OpenReads {
     this.#reads.delete(reference)
   })
 
-  open(rows: Iterator<unknown>): OpenRead {
+  /** @param ended is called when the read is at its end: the statement can be used again */
+  open(rows: Iterator<unknown>, ended?: () => void): OpenRead {
     const read: OpenRead = new OpenRead(rows, () => {
       this.#reads.delete(reference)
       this.#forgotten.unregister(reference)
+      ended?.()
     })
     const reference = new WeakRef(read)
     this.#reads.add(reference)

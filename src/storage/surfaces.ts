@@ -24,7 +24,7 @@ export class SqlStorage {
   /** Bytes in use by the database. */
   get databaseSize(): number {
     this.#access()
-    return this.#store.sql.databaseSize
+    return this.#store.databaseSize
   }
 
   /** Runs `query` up to the first row of its last statement. */

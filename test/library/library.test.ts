@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -37,6 +45,41 @@ test('what cannot start says why, and leaves nothing', async () => {
     })
   }
   assert.ok(!existsSync(data))
+})
+
+test('[CL6] full segments are checkpointed and deleted under load, and nothing is lost', async () => {
+  const data = join(root, 'segments')
+  const options = { main, data, logSegmentBytes: 200_000 }
+  const runtime = await createRuntime(options)
+  const write = async (i: number): Promise<void> => {
+    await runtime.fetch(`http://x/write?name=o${i % 20}&key=k${i}&bytes=5000`)
+  }
+  for (let i = 0; i < 400; i += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, j) => write(i + j)))
+  const logBytes = (): number =>
+    readdirSync(join(data, 'log'))
+      .map((name) => statSync(join(data, 'log', name)).size)
+      .reduce((sum, size) => sum + size, 0)
+  // What is being checkpointed goes on being written to: the log shrinks while the load goes on.
+  for (let i = 400; logBytes() > 1_000_000; i += 1) await write(i % 400)
+
+  // An open cursor keeps its segment until it is gone, and nothing else stops.
+  await runtime.fetch('http://x/cursor?name=o0')
+  for (let i = 400; i < 500; i += 1) await write(i)
+  assert.equal(await (await runtime.fetch('http://x/write?name=o0&key=last&bytes=1')).json(), 26)
+
+  // As after a crash: a copy of the folder taken now, without the lock.
+  const copy = join(root, 'copy')
+  cpSync(data, copy, { recursive: true })
+  rmSync(join(copy, 'lock'))
+  const recovered = await createRuntime({ ...options, data: copy })
+  for (let i = 0; i < 20; i += 1) {
+    const url = `http://x/write?name=o${i}&key=again&bytes=1`
+    assert.equal(await (await recovered.fetch(url)).json(), i === 0 ? 27 : 26)
+  }
+  await recovered.close()
+  await runtime.close()
+  assert.deepEqual(readdirSync(join(data, 'log')), [])
 })
 
 test('a body that nobody reads and an answer that cannot be sent leave the connection usable', async (context) => {

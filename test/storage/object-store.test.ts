@@ -1,91 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, test } from 'node:test'
-import { deserialize } from 'node:v8'
-import fc from 'fast-check'
-import type { CommitRecord } from '../base/index.ts'
-import { ScriptedLog } from '../log/index.ts'
-import { ObjectStore, restoreDatabase, type StoreTransaction } from './index.ts'
-
-const folders: string[] = []
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-store-'))
-  folders.push(folder)
-  return folder
-}
-
-/** A store over a scripted log, and what its listener heard. */
-class Bench {
-  readonly log = new ScriptedLog()
-  readonly heard: string[] = []
-  readonly path: string
-  store: ObjectStore
-
-  constructor(path = join(makeFolder(), 'o.sqlite')) {
-    this.path = path
-    this.store = this.open()
-  }
-
-  open(): ObjectStore {
-    const store = ObjectStore.open({ path: this.path, object: 'n/o', fence: 0, log: this.log })
-    store.setListener({
-      holdOutput: () => {
-        this.heard.push('hold')
-        return {
-          release: () => this.heard.push('release'),
-          fail: (error) => this.heard.push(`fail: ${(error as Error).message}`),
-        }
-      },
-      broke: (error) => this.heard.push(`broke: ${error.message}`),
-    })
-    this.store = store
-    return store
-  }
-
-  turn(act: () => void): void {
-    act()
-    this.store.turnEnded()
-  }
-
-  flushAndConfirm(): void {
-    this.log.flush()
-    while (this.log.confirmNext());
-  }
-
-  take(): string[] {
-    return this.heard.splice(0)
-  }
-}
-
-/** Rebuilds a database from records alone. */
-function replay(records: readonly CommitRecord[]): DatabaseSync {
-  const path = join(makeFolder(), 'replayed.sqlite')
-  for (const record of records) {
-    const pages = new Map(record.pages.map(({ pageNumber, bytes }) => [pageNumber, bytes]))
-    restoreDatabase({
-      path,
-      pageSize: record.pageSize,
-      databasePages: record.databasePages,
-      pages,
-    })
-  }
-  return new DatabaseSync(path)
-}
-
-function keysOf(db: DatabaseSync): Map<string, unknown> {
-  const rows = db.prepare('SELECT key, value FROM _cf_KV ORDER BY key').all() as {
-    key: string
-    value: Uint8Array
-  }[]
-  return new Map(rows.map(({ key, value }) => [key, deserialize(value)]))
-}
+import { test } from 'node:test'
+import type { ObjectStore } from '../../src/storage/index.ts'
+import { Bench, keysOf, readRow, replay } from './store-bench.ts'
 
 test('[ST1] writes of several turns become one record, and are read at once', () => {
   const bench = new Bench()
@@ -149,20 +67,95 @@ test('[ST3] a commit holds the output once, from its first confirmed write to it
 
 test('[ST4] nothing unconfirmed reaches the database file', () => {
   const bench = new Bench()
+  bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
+  bench.flushAndConfirm()
+  assert.ok(bench.checkpoint())
   const before = readFileSync(bench.path)
-  bench.turn(() => bench.store.kvPut('a', 'x'.repeat(10_000)))
-  assert.ok(!bench.store.checkpoint())
-  bench.log.flush()
-  assert.ok(!bench.store.checkpoint())
+  bench.turn(() => bench.store.sql.exec(`INSERT INTO t VALUES (?)`, ['x'.repeat(10_000)]))
+  assert.ok(!bench.checkpoint())
+  assert.ok(!bench.checkpoint())
   assert.deepEqual(readFileSync(bench.path), before)
   assert.throws(() => bench.store.close(), /unconfirmed/)
   bench.log.confirmNext()
-  assert.ok(bench.store.checkpoint())
   assert.equal(statSync(`${bench.path}-wal`).size, 0)
   assert.ok(readFileSync(bench.path).includes('x'.repeat(2000)))
   bench.turn(() => bench.store.kvPut('b', 1))
   bench.flushAndConfirm()
-  assert.deepEqual([...keysOf(replay(bench.log.confirmedRecords)).keys()], ['a', 'b'])
+  assert.deepEqual([...keysOf(replay(bench.log.confirmedRecords)).keys()], ['b'])
+})
+
+test('[ST4] a checkpoint of an object whose statements never rest waits for a quiet moment', () => {
+  const bench = new Bench()
+  const insert = (): unknown => bench.store.sql.exec('INSERT INTO t VALUES (1)', [])
+  bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
+  bench.flushAndConfirm()
+  bench.turn(insert)
+  bench.log.flush()
+  bench.turn(insert)
+  assert.ok(!bench.checkpoint())
+  bench.log.confirmNext()
+  // The next transaction is open already: only who holds the turns back can help.
+  const act = bench.quiet
+  assert.ok(act !== undefined)
+  bench.flushAndConfirm()
+  act()
+  assert.equal(statSync(`${bench.path}-wal`).size, 0)
+})
+
+test('[ST21] keys stay out of the database until a checkpoint, and go into it through the log', () => {
+  const bench = new Bench()
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.turn(() => bench.store.kvPut('b', 2))
+  bench.turn(() => bench.store.setAlarm(1234))
+  bench.flushAndConfirm()
+  assert.ok(!existsSync(bench.path))
+  const [first] = bench.log.confirmedRecords
+  assert.deepEqual([first?.pages.length, first?.kv.length, first?.alarmAt], [0, 2, 1234])
+
+  // The next store has it from what the one before left.
+  bench.store.setListener(undefined)
+  bench.open(bench.store.close())
+  bench.turn(() => bench.store.kvDelete('a'))
+  assert.deepEqual([...bench.store.kvList({}).keys()], ['b'])
+  assert.equal(bench.store.getAlarm(), 1234)
+  bench.flushAndConfirm()
+
+  assert.ok(!bench.checkpoint())
+  // Keys that are written while the checkpoint is under way do not hinder it.
+  bench.turn(() => bench.store.kvPut('c', 3))
+  bench.log.confirmNext()
+  const last = bench.log.confirmedRecords.at(-1)
+  assert.ok(last !== undefined && last.pages.length > 0 && last.kvApplied)
+  assert.equal(statSync(`${bench.path}-wal`).size, 0)
+  bench.flushAndConfirm()
+  const db = new DatabaseSync(bench.path, { readOnly: true })
+  assert.deepEqual([...keysOf(db).keys()], ['b'])
+  db.close()
+  assert.deepEqual([...bench.store.kvList({}).keys()], ['b', 'c'])
+  bench.store.setListener(undefined)
+  assert.deepEqual([...(bench.store.close()?.kv.keys() ?? [])], ['c'])
+})
+
+test('[ST21] a turn that writes keys and rows is one record', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.kvPut('a', 1)
+    bench.store.sql.exec('CREATE TABLE t (x)', [])
+  })
+  bench.flushAndConfirm()
+  assert.equal(bench.log.confirmedRecords.length, 1)
+  const [record] = bench.log.confirmedRecords
+  assert.ok(record !== undefined && record.pages.length > 0 && record.kv.length === 1)
+  assert.deepEqual([...keysOf(replay([record])).keys()], ['a'])
+})
+
+test('[ST21] an overlay that grows large is applied with the next commit', () => {
+  const bench = new Bench()
+  for (let i = 0; i < 20; i += 1) bench.turn(() => bench.store.kvPut(`k${i}`, 'x'.repeat(100_000)))
+  bench.flushAndConfirm()
+  assert.ok(bench.log.confirmedRecords[0]?.kvApplied)
+  assert.equal(bench.store.kvList({ prefix: 'k1' }).size, 11)
+  assert.equal(bench.store.databaseSize > 2_000_000, true)
 })
 
 test('[ST5] a refused commit breaks the store, and a reset goes back to what was confirmed', () => {
@@ -179,17 +172,28 @@ test('[ST5] a refused commit breaks the store, and a reset goes back to what was
   assert.throws(() => bench.store.kvPut('a', 3), { message: 'disk' })
   bench.log.flush()
   assert.equal(bench.log.batchCount, 0)
-  bench.store.reset()
-  assert.ok(!readFileSync(bench.path).includes('y'.repeat(2000)))
-  bench.open()
+  bench.open(bench.store.reset())
   assert.deepEqual(bench.store.kvList({}), new Map([['a', 1]]))
+
+  const rows = new Bench()
+  const insert = (text: string): void => {
+    rows.turn(() => rows.store.sql.exec('INSERT INTO t VALUES (?)', [text]))
+  }
+  rows.turn(() => rows.store.sql.exec('CREATE TABLE t (x)', []))
+  insert('kept')
+  rows.flushAndConfirm()
+  insert('y'.repeat(20_000))
+  rows.log.flush()
+  rows.log.failNext(new Error('disk'))
+  rows.open(rows.store.reset())
+  assert.ok(!readFileSync(rows.path).includes('y'.repeat(2000)))
+  assert.deepEqual(readRow(rows.store, 'SELECT x FROM t'), ['kept'])
 
   const fresh = new Bench()
   fresh.turn(() => fresh.store.kvPut('a', 1))
   fresh.log.flush()
   fresh.log.failNext(new Error('disk'))
-  fresh.store.reset()
-  fresh.open()
+  fresh.open(fresh.store.reset())
   fresh.turn(() => fresh.store.kvPut('b', 2))
   fresh.flushAndConfirm()
   assert.deepEqual(keysOf(replay(fresh.log.confirmedRecords)), new Map([['b', 2]]))
@@ -198,23 +202,23 @@ test('[ST5] a refused commit breaks the store, and a reset goes back to what was
 test('[ST6] pages that a rolled-back transaction spilled are in no record', () => {
   const bench = new Bench()
   const big = (n: number): string => String(n).repeat(4000)
-  bench.turn(() => bench.store.kvPut('keep', 1))
+  bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
   bench.flushAndConfirm()
   const transaction = bench.store.begin()
   // More than SQLite's page cache holds, so that it spills into the -wal.
-  for (let i = 0; i < 4000; i += 1) bench.store.kvPut(`garbage${i}`, big(i % 10))
+  for (let i = 0; i < 4000; i += 1) bench.store.sql.exec('INSERT INTO t VALUES (?)', [big(i % 10)])
   transaction.rollback()
-  bench.turn(() => bench.store.kvPut('after', 2))
+  bench.turn(() => bench.store.sql.exec(`INSERT INTO t VALUES ('after')`, []))
   bench.flushAndConfirm()
   const last = bench.log.confirmedRecords.at(-1)
   assert.ok(last !== undefined && last.pages.length < 10)
   const db = replay(bench.log.confirmedRecords)
   assert.deepEqual(
-    keysOf(db),
-    new Map<string, unknown>([
-      ['after', 2],
-      ['keep', 1],
-    ]),
+    db
+      .prepare('SELECT x FROM t')
+      .all()
+      .map(({ x }) => x),
+    ['after'],
   )
 })
 
@@ -362,7 +366,11 @@ test('[ST18] a failure takes along what was not committed, and nothing that is o
   assert.deepEqual(bench.take(), ['release'])
   // The database is in its last good state: another incarnation takes the store as it is.
   assert.equal(bench.store.broken, undefined)
-  bench.store.setListener({ holdOutput: () => ({ release() {}, fail() {} }), broke() {} })
+  bench.store.setListener({
+    holdOutput: () => ({ release() {}, fail() {} }),
+    broke() {},
+    whenQuiet() {},
+  })
   assert.equal(bench.store.kvGet('a'), 1)
 })
 
@@ -390,8 +398,7 @@ test('[ST18] a refused commit takes later ones along; a reset waits for all answ
   assert.deepEqual(answers, ['no space'])
   bench.log.failNext(new Error('no space'))
   assert.equal(bench.store.broken?.message, 'no space')
-  bench.store.reset()
-  assert.equal(bench.open().kvGet('a'), 1)
+  assert.equal(bench.open(bench.store.reset()).kvGet('a'), 1)
 })
 
 test('[ST19] a cursor that is open ends with the reason: deleteAll, another incarnation', () => {
@@ -402,12 +409,12 @@ test('[ST19] a cursor that is open ends with the reason: deleteAll, another inca
   const cursor = bench.store.sql.exec('SELECT x FROM t', [])
   const keys = bench.store.kvIterate({})
   assert.deepEqual(cursor.next(), [1])
-  assert.equal(bench.store.checkpoint(), false)
+  assert.equal(bench.checkpoint(), false)
   bench.turn(() => bench.store.deleteAll({ keepAlarm: false }))
   assert.throws(() => cursor.next(), /^Error: SQLite query was canceled because the database was/)
   assert.deepEqual([...keys], [])
   bench.flushAndConfirm()
-  assert.equal(bench.store.checkpoint(), true)
+  assert.equal(bench.checkpoint(), true)
 
   bench.turn(() => bench.store.sql.exec('CREATE TABLE t (x)', []))
   bench.turn(() => bench.store.sql.exec('INSERT INTO t VALUES (1), (2)', []))
@@ -426,8 +433,10 @@ test('[ST20] an alarm is kept to the millisecond, whatever the size of the numbe
   bench.turn(() => bench.store.setAlarm(1_795_512_345_678.9))
   bench.flushAndConfirm()
   assert.equal(bench.log.confirmedRecords[0]?.alarmAt, 1_795_512_345_678)
+  assert.ok(!bench.checkpoint())
+  bench.log.confirmNext()
   bench.store.setListener(undefined)
-  bench.store.close()
+  assert.equal(bench.store.close(), undefined)
   assert.equal(bench.open().getAlarm(), 1_795_512_345_678)
 })
 
@@ -454,164 +463,4 @@ test('[ST13] deleteAll empties keys, tables and views in one commit', () => {
     .map((row) => row['name'])
   assert.deepEqual(names, ['_cf_KV', '_cf_METADATA'])
   assert.equal(keysOf(db).size, 0)
-})
-
-// Random programs against a plain map: whatever happens, the records that were confirmed, replayed
-// into an empty file, give exactly what the store had when it made the last of them, and a store
-// that lost its log is back there after a reset.
-
-type Contents = Map<string, number>
-
-class Program {
-  readonly #bench = new Bench()
-  #now: Contents = new Map()
-  #atTurnStart: Contents = new Map()
-  #open: { transaction: StoreTransaction; before: Contents }[] = []
-  // What the store held at each commit that may have made a record, oldest first.
-  readonly #history: Contents[] = [new Map()]
-
-  step(kind: string, key: string, value: number): void {
-    const { store, log } = this.#bench
-    if (kind === 'put') {
-      store.kvPut(key, value)
-      this.#now.set(key, value)
-    } else if (kind === 'big') {
-      // Several pages, so that commits differ in size and overflow pages come and go.
-      store.kvPut(
-        key,
-        Array.from({ length: 3000 }, () => value),
-      )
-      this.#now.set(key, value)
-    } else if (kind === 'sql') {
-      store.sql.exec(`CREATE TABLE IF NOT EXISTS t_${key} (x); INSERT INTO t_${key} VALUES (1)`, [])
-      this.#now.set(`t_${key}`, (this.#now.get(`t_${key}`) ?? 0) + 1)
-    } else if (kind === 'delete') assert.equal(store.kvDelete(key), this.#now.delete(key))
-    else if (kind === 'end') this.#endTurn()
-    else if (kind === 'abort' && this.#open.length === 0) {
-      store.turnAborted()
-      this.#now = new Map(this.#atTurnStart)
-    } else if (kind === 'begin') {
-      this.#endTurn()
-      this.#mark()
-      this.#open.push({ transaction: store.begin(), before: new Map(this.#now) })
-    } else if (kind === 'commit') {
-      this.#open.pop()?.transaction.commit()
-      this.#endTurn()
-      this.#mark()
-    } else if (kind === 'rollback') {
-      const top = this.#open.pop()
-      top?.transaction.rollback()
-      if (top !== undefined) this.#now = top.before
-      this.#endTurn()
-    } else if (kind === 'flush') {
-      this.#endTurn()
-      this.#mark()
-      log.flush()
-    } else if (kind === 'confirm') log.confirmNext()
-    else if (kind === 'checkpoint') store.checkpoint()
-    else if (kind === 'reset') this.#reset()
-    assert.deepEqual(contentsOf(this.#bench.store), this.#now)
-  }
-
-  /** The replayed records are a state that the store was in at a commit. */
-  check(): void {
-    const replayed = this.#replayed()
-    assert.ok(
-      this.#history.some((contents) => isEqual(contents, replayed)),
-      'the records give a state that never was',
-    )
-    while (this.#open.length > 0) this.step('commit', 'k', 0)
-    this.step('flush', 'k', 0)
-    while (this.#bench.log.confirmNext());
-    assert.deepEqual(this.#replayed(), this.#now)
-  }
-
-  #endTurn(): void {
-    this.#bench.store.turnEnded()
-    this.#atTurnStart = new Map(this.#now)
-  }
-
-  #mark(): void {
-    if (this.#open.length === 0) this.#history.push(new Map(this.#now))
-  }
-
-  #reset(): void {
-    const { store, log } = this.#bench
-    this.#endTurn()
-    while (this.#open.length > 0) this.#open.pop()?.transaction.rollback()
-    log.flush()
-    if (!log.failNext(new Error('disk'))) {
-      this.#now = this.#replayed()
-    } else {
-      while (log.failNext(new Error('disk')));
-      store.reset()
-      this.#bench.open()
-      this.#now = this.#replayed()
-    }
-    this.#endTurn()
-    this.#mark()
-  }
-
-  #replayed(): Contents {
-    const { confirmedRecords } = this.#bench.log
-    if (confirmedRecords.length === 0) return new Map()
-    const db = replay(confirmedRecords)
-    assert.equal(db.prepare('PRAGMA integrity_check').get()?.['integrity_check'], 'ok')
-    const contents: Contents = new Map()
-    for (const [key, value] of keysOf(db)) contents.set(key, first(value))
-    const tables = db.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 't\\__' ESCAPE '\\'")
-    for (const { name } of tables.all() as { name: string }[]) {
-      contents.set(name, Number(db.prepare(`SELECT count(*) AS n FROM ${name}`).get()?.['n']))
-    }
-    db.close()
-    return contents
-  }
-}
-
-function contentsOf(store: ObjectStore): Contents {
-  const contents: Contents = new Map()
-  for (const [key, value] of store.kvList({})) contents.set(key, first(value))
-  for (const key of ['k', 'l']) {
-    const sql = `SELECT count(*) FROM sqlite_schema WHERE name = 't_${key}'`
-    if (readRow(store, sql)[0] !== 1) continue
-    contents.set(`t_${key}`, Number(readRow(store, `SELECT count(*) FROM t_${key}`)[0]))
-  }
-  return contents
-}
-
-function readRow(store: ObjectStore, sql: string): unknown[] {
-  const result = store.sql.exec(sql, [])
-  const row = result.next() ?? []
-  assert.equal(result.next(), undefined)
-  return row
-}
-
-function first(value: unknown): number {
-  return Array.isArray(value) ? Number(value[0]) : Number(value)
-}
-
-function isEqual(a: Contents, b: Contents): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value)
-}
-
-const kinds = [
-  ...['put', 'put', 'big', 'sql', 'delete', 'end', 'end', 'abort', 'begin', 'commit', 'commit'],
-  ...['rollback', 'flush', 'flush', 'confirm', 'confirm', 'checkpoint', 'reset'],
-]
-const steps = fc.array(fc.tuple(fc.constantFrom(...kinds), fc.constantFrom('k', 'l'), fc.nat(9)), {
-  minLength: 1,
-  maxLength: 30,
-})
-
-test('[ST1] [ST2] [ST5] [ST6] [ST9] random programs: the confirmed records are the confirmed state', () => {
-  const seed = Number(process.env['SLUICE_SEED'] ?? 20261123)
-  const numRuns = Number(process.env['SLUICE_RUNS'] ?? 150)
-  fc.assert(
-    fc.property(steps, (program) => {
-      const run = new Program()
-      for (const [kind, key, value] of program) run.step(kind, key, value)
-      run.check()
-    }),
-    { seed, numRuns },
-  )
 })

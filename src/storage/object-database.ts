@@ -1,0 +1,115 @@
+import { makeDatabaseFile } from './database-file.ts'
+import { KvTable } from './kv-table.ts'
+import { OpenReads } from './open-reads.ts'
+import type { Overlay } from './overlay.ts'
+import { SqlDatabase, type StatementRunner } from './sql-database.ts'
+import {
+  type DatabaseSync,
+  isSqliteError,
+  openDatabase,
+  primaryCode,
+  type StatementSync,
+} from './sqlite.ts'
+import { WalReader } from './wal.ts'
+
+const alarmKey = 1
+const codeLocked = 6
+
+/** The SQLite database of one object, open. Its store says when it commits, and what of it counts. */
+export class ObjectDatabase {
+  readonly path: string
+  /** The file was the bare template when it was opened: the log had nothing of it. */
+  readonly isNew: boolean
+  readonly db: DatabaseSync
+  readonly kv: KvTable
+  readonly sql: SqlDatabase
+  readonly wal: WalReader
+  readonly #reads = new OpenReads()
+  readonly #selectAlarm: StatementSync
+  #insertAlarm: StatementSync | undefined
+
+  constructor(path: string, run: StatementRunner) {
+    this.path = path
+    this.isNew = makeDatabaseFile(path)
+    this.db = openDatabase(path)
+    this.kv = new KvTable(this.db, this.#reads)
+    this.wal = new WalReader(path)
+    this.sql = new SqlDatabase(this.db, this.#reads, run)
+    this.#selectAlarm = this.db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+    // Nanoseconds of these days are no safe integers.
+    this.#selectAlarm.setReadBigInts(true)
+  }
+
+  /** Wall-clock milliseconds; null when there is none. [ST20] */
+  readAlarm(): number | null {
+    const nanoseconds = this.#selectAlarm.get(alarmKey)?.['value']
+    return typeof nanoseconds === 'bigint' ? Number(nanoseconds / 1_000_000n) : null
+  }
+
+  /** Writes what only the log had, into the transaction that is open. */
+  apply(overlay: Overlay): void {
+    for (const [key, value] of overlay.entries()) {
+      this.kv.set(key, value === 'deleted' ? undefined : value)
+    }
+    if (overlay.alarmAt !== undefined) this.#storeAlarm(overlay.alarmAt)
+  }
+
+  /** Empties every table, into the transaction that is open. Reads under way end with `reason`. */
+  clear(reason: Error): void {
+    this.#reads.close(reason)
+    this.sql.dropEverything()
+    this.kv.clear()
+  }
+
+  /** Ends reads under way; each throws `reason` at its next step. */
+  closeReads(reason: Error): void {
+    this.#reads.close(reason)
+  }
+
+  /**
+   * Moves what was committed into the file and empties the `-wal`.
+   *
+   * @returns false when a read that is not at its end is in the way: SQLite says busy, or locked
+   */
+  truncateWal(): boolean {
+    try {
+      const row = this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      if (row?.['busy'] !== 0) return false
+    } catch (error) {
+      if (isSqliteError(error) && primaryCode(error) === codeLocked) return false
+      throw error
+    }
+    this.wal.wasTruncated()
+    return true
+  }
+
+  close(): void {
+    this.wal.close()
+    this.db.close()
+  }
+
+  #storeAlarm(atMs: number | null): void {
+    if (atMs === null) {
+      this.db.prepare('DELETE FROM _cf_METADATA WHERE key = ?').run(alarmKey)
+      return
+    }
+    this.#insertAlarm ??= this.db.prepare(
+      'INSERT OR REPLACE INTO _cf_METADATA (key, value) VALUES (?, ?)',
+    )
+    this.#insertAlarm.run(alarmKey, BigInt(atMs) * 1_000_000n)
+  }
+}
+
+/**
+ * Brings the file of a database that was closed with refused commits cut off its `-wal` to its last
+ * confirmed state. A connection that still believes in the frames that were cut off cannot do that:
+ * a fresh one reads from the file what is there.
+ */
+export function recoverFromWal(path: string): void {
+  const fresh = openDatabase(path)
+  try {
+    fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } finally {
+    fresh.close()
+  }
+}
