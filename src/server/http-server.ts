@@ -179,12 +179,13 @@ function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boole
     } else sendPieces(outgoing, body.source)
     return
   }
-  const bytes =
-    body.kind === 'text' ? Buffer.from(body.text) : body.kind === 'bytes' ? body.bytes : undefined
+  // A text goes out in one write with the head; bytes would be a second one.
+  const content = body.kind === 'text' ? body.text : body.kind === 'bytes' ? body.bytes : ''
   const mayHaveBody = response.status !== 204 && response.status !== 304
-  if (mayHaveBody) headers['content-length'] = String(bytes?.byteLength ?? 0)
+  if (mayHaveBody) headers['content-length'] = String(Buffer.byteLength(content))
   outgoing.writeHead(response.status, response.statusText || undefined, headers)
-  outgoing.end(isHead ? undefined : bytes)
+  if (isHead || content.length === 0) outgoing.end()
+  else outgoing.end(content)
 }
 
 // The next piece is asked for when the socket has taken the last one. A stream that fails destroys
