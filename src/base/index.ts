@@ -12,4 +12,5 @@ export type {
   PageImage,
   PendingCommit,
 } from './commit.ts'
+export { Ring, RingMember } from './ring.ts'
 export { addTraits, DurableError, type ErrorTraits } from './errors.ts'

@@ -1,6 +1,7 @@
 /** First in, first out; both ends in constant time on average. */
 export class Queue<T> {
-  #items: T[] = []
+  // Those before `#head` were taken and are undefined: kept, they would keep alive what they lead to.
+  #items: (T | undefined)[] = []
   #head = 0
 
   get length(): number {
@@ -18,6 +19,7 @@ export class Queue<T> {
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined
     const item = this.#items[this.#head]
+    this.#items[this.#head] = undefined
     this.#head += 1
     if (this.#head === this.#items.length) {
       this.#items.length = 0
@@ -31,7 +33,7 @@ export class Queue<T> {
 
   /** Empties the queue. @returns what was in it, in order */
   drain(): T[] {
-    const items = this.#items.slice(this.#head)
+    const items = this.#items.slice(this.#head) as T[]
     this.#items = []
     this.#head = 0
     return items

@@ -1,6 +1,17 @@
+import { Ring, RingMember } from '../base/index.ts'
 import { copyError, isLookupError } from '../rpc/index.ts'
 import { type Entry, Owner } from '../turns/index.ts'
 import type { Callee, InboundCall } from './call.ts'
+
+/** A call that was delivered; linked until it is answered. */
+class Delivery extends RingMember {
+  readonly call: InboundCall
+
+  constructor(call: InboundCall) {
+    super()
+    this.call = call
+  }
+}
 
 /**
  * An owner that takes calls: runs them in its turns and lets each answer, good or bad, leave
@@ -8,7 +19,7 @@ import type { Callee, InboundCall } from './call.ts'
  */
 export abstract class EventOwner extends Owner implements Callee {
   // Calls delivered and not answered; an answer that waits at the output gate is still in here.
-  readonly #inFlight = new Set<InboundCall>()
+  readonly #inFlight = new Ring<Delivery>()
 
   /** Hex id of the object, for errors that its code throws; undefined for the stateless worker. */
   protected abstract readonly objectId: string | undefined
@@ -20,7 +31,7 @@ export abstract class EventOwner extends Owner implements Callee {
   protected abstract rootEntry(): Entry
 
   get hasCalls(): boolean {
-    return this.#inFlight.size > 0
+    return !this.#inFlight.isEmpty
   }
 
   deliver(call: InboundCall, entry: Entry = this.rootEntry()): void {
@@ -28,8 +39,9 @@ export abstract class EventOwner extends Owner implements Callee {
       call.fail(this.lateError(this.broken.error))
       return
     }
-    this.#inFlight.add(call)
-    entry.deliverLater(() => this.#serve(call))
+    const delivery = new Delivery(call)
+    this.#inFlight.add(delivery)
+    entry.deliverLater(() => this.#serve(delivery))
   }
 
   /** What a call gets that comes after this owner broke. */
@@ -40,9 +52,7 @@ export abstract class EventOwner extends Owner implements Callee {
   /** Fails every unanswered call. @returns false when this owner was broken before */
   protected override setBroken(error: unknown): boolean {
     if (!super.setBroken(error)) return false
-    const calls = [...this.#inFlight]
-    this.#inFlight.clear()
-    for (const call of calls) {
+    for (const { call } of this.#inFlight.drain()) {
       // The reference marks only requests as failed remotely (reference 1.15, ctx.abort).
       const remote = call.kind === 'fetch'
       call.fail(copyError(error, { remote, durableObjectReset: this.objectId !== undefined }))
@@ -50,48 +60,50 @@ export abstract class EventOwner extends Owner implements Callee {
     return true
   }
 
-  #serve(call: InboundCall): void {
+  #serve(delivery: Delivery): void {
     try {
-      const result = call.invoke(this.target())
-      if (!isThenable(result)) this.#returned(call, result)
+      const result = delivery.call.invoke(this.target())
+      if (!isThenable(result)) this.#returned(delivery, result)
       else {
         Promise.resolve(result).then(
-          (value) => this.#returned(call, value),
-          (error: unknown) => this.#threw(call, error),
+          (value) => this.#returned(delivery, value),
+          (error: unknown) => this.#threw(delivery, error),
         )
       }
     } catch (error) {
-      this.#threw(call, error)
+      this.#threw(delivery, error)
     }
   }
 
-  #returned(call: InboundCall, value: unknown): void {
+  #returned(delivery: Delivery, value: unknown): void {
+    const { call } = delivery
     let packed: unknown
     try {
       packed = call.pack(value)
     } catch (error) {
-      this.#threw(call, error)
+      this.#threw(delivery, error)
       return
     }
-    this.#answer(call, () => call.reply(packed))
+    this.#answer(delivery, () => call.reply(packed))
   }
 
-  #threw(call: InboundCall, error: unknown): void {
+  #threw(delivery: Delivery, error: unknown): void {
+    const { call } = delivery
     const ofUser = call.kind === 'rpc' && this.objectId !== undefined && !isLookupError(error)
     const copy = copyError(error, {
       remote: true,
       ...(ofUser ? { durableObjectId: this.objectId } : {}),
     })
-    this.#answer(call, () => call.fail(copy))
+    this.#answer(delivery, () => call.fail(copy))
   }
 
   // [EG1, EG2, EG3] A returned value, a response and a thrown error wait alike. When the gate breaks,
   // the call was failed by `setBroken` already: the answer is dropped.
-  #answer(call: InboundCall, send: () => void): void {
-    if (!this.#inFlight.has(call)) return
+  #answer(delivery: Delivery, send: () => void): void {
+    if (!delivery.isLinked) return
     this.egress({
       released: () => {
-        if (this.#inFlight.delete(call)) send()
+        if (delivery.unlink()) send()
       },
       dropped: () => {},
     })

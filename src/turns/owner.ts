@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { Ring, RingMember } from '../base/index.ts'
 
 /** Something that waits to leave its owner; settled exactly once, outside of the owner's code. */
 export interface Outgoing {
@@ -21,6 +22,15 @@ export interface Entry {
   deliverLater(run: () => void): void
 }
 
+class BrokenListener extends RingMember {
+  readonly listener: (error: unknown) => void
+
+  constructor(listener: (error: unknown) => void) {
+    super()
+    this.listener = listener
+  }
+}
+
 /**
  * Whose code runs: an incarnation of an object, or one request of the stateless worker.
  *
@@ -36,7 +46,7 @@ export abstract class Owner {
   #waits = 0
   #strays = 0
   #broken: { readonly error: unknown } | undefined
-  readonly #brokenListeners = new Set<(error: unknown) => void>()
+  #brokenListeners: Ring<BrokenListener> | undefined
 
   /** The entry for events that belong to what the current turn does. */
   abstract entry(): Entry
@@ -100,16 +110,17 @@ export abstract class Owner {
       listener(this.#broken.error)
       return () => {}
     }
-    this.#brokenListeners.add(listener)
-    return () => this.#brokenListeners.delete(listener)
+    const member = new BrokenListener(listener)
+    this.#brokenListeners ??= new Ring()
+    this.#brokenListeners.add(member)
+    return () => member.unlink()
   }
 
   /** @returns false when this owner is broken already; the first error stays */
   protected setBroken(error: unknown): boolean {
     if (this.#broken !== undefined) return false
     this.#broken = { error }
-    for (const listener of this.#brokenListeners) listener(error)
-    this.#brokenListeners.clear()
+    for (const { listener } of this.#brokenListeners?.drain() ?? []) listener(error)
     return true
   }
 

@@ -60,7 +60,8 @@ const loopBudgetMs = 2
  * ends after 256 turns or 2 ms, so that I/O (completions of fdatasync among it) is not starved.
  */
 export class Pump {
-  #queue: Turn[] = []
+  // Those before `#head` were delivered and are undefined: kept, they would outlive their request.
+  #queue: (Turn | undefined)[] = []
   #head = 0
   #isScheduled = false
   readonly #loopEnded = new Set<() => void>()
@@ -98,6 +99,7 @@ export class Pump {
 
   #shift(): Turn {
     const turn = this.#queue[this.#head] as Turn
+    this.#queue[this.#head] = undefined
     this.#head += 1
     if (this.#head === this.#queue.length || this.#head === 1024) {
       this.#queue = this.#queue.slice(this.#head)
