@@ -9,6 +9,9 @@ export interface Clock {
   monotonicMs(): number
 }
 
+/** A number from 0 up to, and without, 1. */
+export type Random = () => number
+
 export interface Timer {
   /** The callback is not called after this. Calling it twice does nothing. */
   cancel(): void

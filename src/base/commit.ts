@@ -21,6 +21,11 @@ export interface KvOperation {
 export interface CommitRecord {
   /** `<namespace key>/<64 hex digits>`; names the object in the log and its file on disk. */
   readonly object: string
+  /**
+   * The text that the object's id was made from, if it is known and may not have been logged before;
+   * absent, it is as it was.
+   */
+  readonly name?: string | undefined
   /** Grows with every change of owner; 0 on a single node. */
   readonly fence: number
   /** 1 for the first commit since the object's database was opened, then without gaps. */

@@ -3,7 +3,7 @@
 // that pass between `storage` and `log`.
 
 export { AssertionError, assert } from './assert.ts'
-export type { Clock, Timer, Timers, UnixMs } from './clock.ts'
+export type { Clock, Random, Timer, Timers, UnixMs } from './clock.ts'
 export type {
   CommitLog,
   CommitRecord,

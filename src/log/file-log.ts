@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import {
   assert,
   type CommitLog,
+  type CommitRecord,
   type CommitSource,
   DurableError,
   type PendingCommit,
@@ -20,6 +21,8 @@ export interface FileLogOptions {
   readonly recovered?: readonly RecoveredSegment[]
   /** A segment that is larger gets no further batch. */
   readonly segmentBytesMax: number
+  /** A record is durable; called in order, before whoever committed it hears of that. */
+  readonly onConfirmed?: (record: CommitRecord) => void
   /** A segment is full: its objects should be checkpointed, then it can be dropped. */
   readonly onSegmentFull?: () => void
   /** For tests: URL of a module that exports `files: LogFiles`. */
@@ -214,7 +217,10 @@ export class FileLog implements CommitLog {
     const segment = this.#segments.at(-1)
     assert(segment !== undefined, 'a batch was written to no segment')
     segment.bytes += batch.bytes
-    for (const { record } of batch.commits) segment.objects.add(record.object)
+    for (const { record } of batch.commits) {
+      segment.objects.add(record.object)
+      this.#options.onConfirmed?.(record)
+    }
     for (const commit of batch.commits) commit.confirmed()
     if (segment.bytes < this.#options.segmentBytesMax) return
     this.#needsSegment = true

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import type { CommitRecord, CommitSource, PendingCommit, Timers } from '../base/index.ts'
 import {
@@ -240,6 +241,67 @@ for (const operation of ['write', 'fdatasync', 'create']) {
   })
 }
 
+test('[CL1] whoever watches the log hears of records that are durable, in order, before others', async () => {
+  const folder = makeFolder()
+  const heard: string[] = []
+  const log = openLog(folder, {
+    onConfirmed: ({ object, sequence }) => heard.push(`${object} ${sequence}`),
+  })
+  const a = new Source(log, 'n/a')
+  const write = a.write().then((answer) => heard.push(`answer ${answer}`))
+  log.flush()
+  await write
+  fail(folder, { fdatasync: 'no space' })
+  const refused = a.write()
+  log.flush()
+  await refused
+  assert.deepEqual(heard, ['n/a 1', 'answer 1'])
+  await log.close()
+})
+
+test('[CL4] a segment of version 1 is read; its records have neither names nor flags', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const a = new Source(log, 'n/a')
+  const write = a.write()
+  log.flush()
+  await write
+  await log.close()
+  // A record without a name and flags has the same bytes in both versions.
+  const path = join(folder, 'log', '00000001.log')
+  const bytes = readFileSync(path)
+  bytes.writeUInt32LE(1, 4)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28)
+  writeFileSync(path, bytes)
+  assert.deepEqual([...recover(folder).last], [['n/a', 1]])
+})
+
+test('[CT1] recovery tells the last name and the last alarm that the log holds', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const steps = [
+    { name: 'first', alarmAt: undefined, kvApplied: false },
+    { alarmAt: 7, kvApplied: false },
+    { alarmAt: undefined, kvApplied: true },
+  ]
+  const source: CommitSource = {
+    takeCommits: () =>
+      steps.map((step, i) => ({
+        record: { ...recordOf('n/a', i + 1), ...step },
+        confirmed: () => {},
+        failed: () => {},
+      })),
+  }
+  log.enlist(source)
+  log.flush()
+  await log.close()
+  const found: unknown[] = []
+  recoverLog(join(folder, 'log'), ({ name, alarmAt, lastAlarmAt }) =>
+    found.push([name, alarmAt, lastAlarmAt]),
+  )
+  assert.deepEqual(found, [['first', undefined, 7]])
+})
+
 test('[CL6] a full segment is announced with its objects, and dropped when told to', async () => {
   const folder = makeFolder()
   const full: string[] = []
@@ -310,6 +372,7 @@ test('[CL2] records are decoded as they were encoded, and damage never decodes',
   const bytes = fc.uint8Array({ maxLength: 40 })
   const record = fc.record({
     object: fc.string({ unit: 'binary', minLength: 1 }),
+    name: fc.option(fc.string({ unit: 'grapheme' }), { nil: undefined }),
     fence: fc.maxSafeNat(),
     sequence: fc.maxSafeNat(),
     pageSize: fc.constant(16),
@@ -331,6 +394,7 @@ test('[CL2] records are decoded as they were encoded, and damage never decodes',
   })
   const plain = (value: CommitRecord): unknown => ({
     ...value,
+    name: value.name,
     pages: value.pages.map((page) => [page.pageNumber, [...page.bytes]]),
     kv: value.kv.map(({ key, value: v }) => [key, v === undefined ? undefined : [...v]]),
   })

@@ -13,6 +13,7 @@ const batchMagic = 0x534c4231 // "1BLS"
 const noAlarm = -0x8000_0000_0000_0000n
 const sameAlarm = noAlarm + 1n
 const flagKvApplied = 1
+const flagHasName = 2
 
 /** What is wrong with a log, and where. */
 export class LogFormatError extends Error {
@@ -95,7 +96,8 @@ export function decodeBatchHeader(header: Buffer): BatchHeader | undefined {
 /** One record as a list of buffers, fit for `writev`; page images are not copied. */
 export function encodeRecord(record: CommitRecord): Uint8Array[] {
   const object = Buffer.from(record.object)
-  const head = Buffer.alloc(48 + object.length + 4 * record.pages.length)
+  const name = encodeName(record.name)
+  const head = Buffer.alloc(48 + object.length + name.length + 4 * record.pages.length)
   head.writeUInt32LE(object.length, 0)
   head.writeUInt32LE(record.pageSize, 4)
   head.writeUInt32LE(record.databasePages, 8)
@@ -104,14 +106,24 @@ export function encodeRecord(record: CommitRecord): Uint8Array[] {
   head.writeBigUInt64LE(BigInt(record.fence), 20)
   head.writeBigUInt64LE(BigInt(record.sequence), 28)
   head.writeBigInt64LE(encodeAlarm(record.alarmAt), 36)
-  head.writeUInt32LE(record.kvApplied ? flagKvApplied : 0, 44)
+  const hasName = record.name === undefined ? 0 : flagHasName
+  head.writeUInt32LE(hasName | (record.kvApplied ? flagKvApplied : 0), 44)
   object.copy(head, 48)
-  let at = 48 + object.length
+  name.copy(head, 48 + object.length)
+  let at = 48 + object.length + name.length
   for (const page of record.pages) at = head.writeUInt32LE(page.pageNumber, at)
   const parts: Uint8Array[] = [head]
   for (const page of record.pages) parts.push(page.bytes)
   for (const operation of record.kv) parts.push(...encodeKv(operation))
   return parts
+}
+
+function encodeName(name: string | undefined): Buffer {
+  if (name === undefined) return Buffer.alloc(0)
+  const bytes = Buffer.from(name)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length, 0)
+  return Buffer.concat([length, bytes])
 }
 
 function encodeAlarm(alarmAt: number | null | undefined): bigint {
@@ -149,6 +161,9 @@ function decodeRecord(reader: Reader): CommitRecord {
   const pageSize = head.readUInt32LE(4)
   const pageCount = head.readUInt32LE(12)
   const object = reader.take(head.readUInt32LE(0)).toString()
+  const flags = head.readUInt32LE(44)
+  const name =
+    (flags & flagHasName) === 0 ? undefined : reader.take(reader.take(4).readUInt32LE(0)).toString()
   const numbers = reader.take(4 * pageCount)
   const pages: PageImage[] = []
   for (let i = 0; i < pageCount; i += 1) {
@@ -163,13 +178,14 @@ function decodeRecord(reader: Reader): CommitRecord {
   }
   return {
     object,
+    ...(name === undefined ? {} : { name }),
     fence: Number(head.readBigUInt64LE(20)),
     sequence: Number(head.readBigUInt64LE(28)),
     pageSize,
     databasePages: head.readUInt32LE(8),
     pages,
     kv,
-    kvApplied: (head.readUInt32LE(44) & flagKvApplied) !== 0,
+    kvApplied: (flags & flagKvApplied) !== 0,
     alarmAt: decodeAlarm(head.readBigInt64LE(36)),
   }
 }

@@ -16,6 +16,8 @@ import {
 /** The state of one object after its last logged commit, as far as the log holds it. */
 export interface RecoveredObject {
   readonly object: string
+  /** The last one in the log; undefined when the log holds none. */
+  readonly name: string | undefined
   readonly sequence: number
   readonly pageSize: number
   /** 0 when the log holds no pages of the object. */
@@ -26,6 +28,8 @@ export interface RecoveredObject {
   readonly kv: ReadonlyMap<string, Uint8Array | 'deleted'>
   /** An alarm that is in no page; undefined when the log sets none beyond the pages. */
   readonly alarmAt: number | null | undefined
+  /** The alarm that the log set last, be it in a page or not; undefined when it never did. */
+  readonly lastAlarmAt: number | null | undefined
 }
 
 /** One segment that recovery read. */
@@ -61,6 +65,8 @@ interface SegmentFile {
 }
 
 interface ObjectIndex {
+  name: string | undefined
+  lastAlarmAt: number | null | undefined
   sequence: number
   pageSize: number
   databasePages: number
@@ -214,6 +220,8 @@ function indexRecord(
   if (index === undefined) {
     const { sequence, pageSize } = record
     index = {
+      name: undefined,
+      lastAlarmAt: undefined,
       sequence,
       pageSize,
       databasePages: 0,
@@ -228,6 +236,8 @@ function indexRecord(
     )
   }
   index.sequence = record.sequence
+  index.name = record.name ?? index.name
+  if (record.alarmAt !== undefined) index.lastAlarmAt = record.alarmAt
   if (record.databasePages > 0) {
     index.databasePages = record.databasePages
     for (const { pageNumber, bytes } of record.pages) {
@@ -253,8 +263,18 @@ function readObject(object: string, index: ObjectIndex): RecoveredObject {
   for (const [pageNumber, { fd, offset }] of index.pages) {
     images.set(pageNumber, readAt(fd, offset, index.pageSize))
   }
-  const { sequence, alarmAt, pageSize, databasePages, kv } = index
-  return { object, sequence, pageSize, databasePages, pages: images, kv, alarmAt }
+  const { name, sequence, alarmAt, lastAlarmAt, pageSize, databasePages, kv } = index
+  return {
+    object,
+    name,
+    sequence,
+    pageSize,
+    databasePages,
+    pages: images,
+    kv,
+    alarmAt,
+    lastAlarmAt,
+  }
 }
 
 // A batch that was being written leaves no whole batch behind it. If there is one, the damage is in

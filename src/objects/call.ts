@@ -7,8 +7,8 @@ import { codeOwner, currentTurn, type Entry, type Owner, rootContext } from '../
  * the callee's output gate, and exactly one of them once.
  */
 export interface InboundCall {
-  /** The reference marks errors of the two kinds differently (reference 1.15). */
-  readonly kind: 'fetch' | 'rpc'
+  /** The reference marks errors of the kinds differently (reference 1.15). */
+  readonly kind: 'fetch' | 'rpc' | 'alarm'
   invoke(target: object): unknown
   /** Makes of the value what may leave: a copy with stubs in place of what stays here. */
   pack(value: unknown): unknown

@@ -1,9 +1,11 @@
-import { assert, DurableError, type Timers } from '../base/index.ts'
+import { assert, type Clock, DurableError, type Timers } from '../base/index.ts'
 import { type CriticalSection, InputGate, type InputLock, OutputGate } from '../gates/index.ts'
 import { copyError } from '../rpc/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import { currentTurn, type Entry, type Outgoing, pump } from '../turns/index.ts'
+import { alarmCall, type AlarmRing } from './alarm-call.ts'
 import { EventOwner } from './event-owner.ts'
+import { ObjectAlarm } from './object-alarm.ts'
 
 const criticalSectionMs = 30_000
 const confirmMs = 30_000
@@ -16,6 +18,7 @@ export interface IncarnationOptions {
   readonly objectId: string
   /** Lent: the store may outlive this incarnation. */
   readonly store: ObjectStore
+  readonly clock: Clock
   readonly timers: Timers
   /** Makes the user's instance; runs inside the first turn. */
   readonly construct: (incarnation: Incarnation) => object
@@ -32,6 +35,8 @@ export interface IncarnationOptions {
 export class Incarnation extends EventOwner {
   readonly label: string
   readonly store: ObjectStore
+  readonly alarm: ObjectAlarm
+  readonly clock: Clock
   protected readonly objectId: string
   readonly #options: IncarnationOptions
   readonly #inputGate: InputGate
@@ -45,6 +50,8 @@ export class Incarnation extends EventOwner {
     this.label = options.label
     this.objectId = options.objectId
     this.store = options.store
+    this.alarm = new ObjectAlarm(options.store)
+    this.clock = options.clock
     this.#options = options
     this.#inputGate = new InputGate({ broken: (error) => this.break(error) })
     this.#outputGate = new OutputGate({ broken: (error) => this.break(error) })
@@ -96,6 +103,40 @@ export class Incarnation extends EventOwner {
     this.store.setListener(undefined)
     if (!this.holdsTurn) this.store.turnAborted()
     this.#options.ended(error)
+  }
+
+  /** Calls `alarm()` of the instance, as an event. [AL4] */
+  ring(ring: AlarmRing): void {
+    const { alarm, store } = this
+    const { timers, report } = this.#options
+    const incarnation = this
+    this.deliver(
+      alarmCall(
+        {
+          alarm,
+          store,
+          timers,
+          report,
+          get broken() {
+            return incarnation.broken
+          },
+          break: (error) => this.break(error),
+        },
+        ring,
+      ),
+    )
+  }
+
+  /** Whether there is an instance, whose handlers can be looked for. */
+  get hasInstance(): boolean {
+    return this.#instance !== undefined
+  }
+
+  /** Whether the instance has an `alarm()` that can be called. */
+  get hasAlarmHandler(): boolean {
+    return (
+      this.#instance !== undefined && typeof Reflect.get(this.#instance, 'alarm') === 'function'
+    )
   }
 
   /** Lets go of the store. Only for an idle incarnation: nothing of it can run afterwards. */

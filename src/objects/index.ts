@@ -4,6 +4,7 @@
 //
 // Knows nothing of HTTP, of which objects exist, of where they live, or of config.
 
+export type { AlarmEnd, AlarmRing } from './alarm-call.ts'
 export { type Callee, type InboundCall, type OutboundCall, sendCall } from './call.ts'
 export { DurableObject } from './durable-object.ts'
 export { EventOwner } from './event-owner.ts'

@@ -16,6 +16,12 @@ export interface PutOptions extends GetOptions {
   allowUnconfirmed?: boolean
 }
 
+export interface AlarmOptions {
+  allowConcurrency?: boolean
+  /** As for `put`. */
+  allowUnconfirmed?: boolean
+}
+
 export interface ListOptions extends GetOptions {
   start?: string
   startAfter?: string
@@ -76,6 +82,50 @@ abstract class KeyValueApi {
     return this.run('list', (store) => store.kvList(options))
   }
 
+  /** When the object wants to be woken, in milliseconds since 1970; null when never, or now. */
+  getAlarm(options?: AlarmOptions): Promise<number | null> {
+    return this.run('getAlarm', () => {
+      this.#requireOptions('getAlarm', 1, options)
+      return this.incarnation.alarm.get()
+    })
+  }
+
+  /** Wakes the object at `time`, with a call of `alarm()`; a past time means now (reference 1.12). */
+  setAlarm(time: number | Date, options?: AlarmOptions): Promise<void> {
+    return this.run('setAlarm', () => {
+      const at = toAlarmTime(time, this.#typeName)
+      this.#requireOptions('setAlarm', 2, options)
+      const { alarm, clock, hasInstance, hasAlarmHandler } = this.incarnation
+      // The constructor cannot be asked for its instance's methods.
+      if (hasInstance && !hasAlarmHandler) {
+        throw new TypeError(
+          'Your Durable Object class must have an alarm() handler in order to call setAlarm()',
+        )
+      }
+      alarm.set(Math.max(at, clock.unixMs()), options)
+    })
+  }
+
+  deleteAlarm(options?: AlarmOptions): Promise<void> {
+    return this.run('deleteAlarm', () => {
+      this.#requireOptions('deleteAlarm', 1, options)
+      this.incarnation.alarm.set(null, options)
+    })
+  }
+
+  // What a refused argument's text names.
+  get #typeName(): string {
+    return this.constructor.name
+  }
+
+  #requireOptions(operation: string, place: number, options: unknown): void {
+    if (options === undefined || options === null || typeof options === 'object') return
+    const type = operation === 'getAlarm' ? 'GetAlarmOptions' : 'SetAlarmOptions'
+    throw new TypeError(
+      `Failed to execute '${operation}' on '${this.#typeName}': parameter ${place} is not of type '${type}'.`,
+    )
+  }
+
   /**
    * Answers at once when the owner's own code asks in its own turn: SQLite never waits, so the turn
    * goes on (reference 1.3). A stray waits for the gate. [OB7]
@@ -107,6 +157,24 @@ abstract class KeyValueApi {
   }
 }
 
+const alarmMsMax = Number(2n ** 63n / 1_000_000n)
+
+/** @throws TypeError with the reference's text */
+function toAlarmTime(time: unknown, typeName: string): number {
+  if (typeof time !== 'number' && !(time instanceof Date)) {
+    throw new TypeError(
+      `Failed to execute 'setAlarm' on '${typeName}': parameter 1 is not of type 'date'.`,
+    )
+  }
+  const at = Math.trunc(Number(time))
+  if (!Number.isFinite(at)) {
+    throw new TypeError('The value cannot be converted because it is not a valid Date.')
+  }
+  if (at > alarmMsMax) throw new TypeError("This API doesn't support dates after 2189.")
+  if (at <= 0) throw new TypeError('setAlarm() cannot be called with an alarm time <= 0')
+  return at
+}
+
 const putUsage =
   'put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)'
 
@@ -117,8 +185,14 @@ export class DurableObjectStorage extends KeyValueApi {
   // Innermost last. Explicit transactions run inside critical sections, so they nest properly.
   readonly #transactions: StoreTransaction[] = []
 
-  constructor(incarnation: Incarnation) {
+  readonly #deleteAllDeletesAlarm: boolean
+
+  constructor(
+    incarnation: Incarnation,
+    { deleteAllDeletesAlarm }: { readonly deleteAllDeletesAlarm: boolean },
+  ) {
     super(incarnation)
+    this.#deleteAllDeletesAlarm = deleteAllDeletesAlarm
     const access = (): void => {
       incarnation.requireAlive()
       if (!incarnation.holdsTurn) incarnation.countStray('a synchronous storage operation')
@@ -144,7 +218,14 @@ export class DurableObjectStorage extends KeyValueApi {
   /** Runs `callback` in a savepoint; when it throws, its writes are rolled back. */
   transactionSync<T>(callback: () => T): T {
     this.incarnation.requireAlive()
-    return this.incarnation.store.transactionSync(callback)
+    const { alarm, store } = this.incarnation
+    const mark = alarm.mark()
+    try {
+      return store.transactionSync(callback)
+    } catch (error) {
+      alarm.restore(mark)
+      throw error
+    }
   }
 
   /** Deletes everything, atomically. Always confirmed, whatever the options say (reference 1.9). */
@@ -153,7 +234,8 @@ export class DurableObjectStorage extends KeyValueApi {
       if (this.#transactions.length > 0) {
         throw new Error('Cannot call deleteAll() within a transaction')
       }
-      store.deleteAll({ keepAlarm: false })
+      store.deleteAll({ keepAlarm: !this.#deleteAllDeletesAlarm })
+      if (this.#deleteAllDeletesAlarm) this.incarnation.alarm.deletedByDeleteAll()
     })
   }
 
@@ -177,7 +259,7 @@ export class DurableObjectStorage extends KeyValueApi {
   protected check(): void {}
 
   async #transact<T>(closure: (txn: DurableObjectTransaction) => T | Promise<T>): Promise<T> {
-    const scope = this.incarnation.store.begin()
+    const scope = withAlarm(this.incarnation)
     this.#transactions.push(scope)
     const txn = new DurableObjectTransaction(this.incarnation, {
       rollBack: () => this.#rollBack(scope),
@@ -208,6 +290,25 @@ export class DurableObjectStorage extends KeyValueApi {
 
   #rollBackAll(): void {
     while (this.#transactions.length > 0) this.#transactions.pop()?.rollback()
+  }
+}
+
+// A rollback brings an alarm that rings back as well.
+function withAlarm({ alarm, store }: Incarnation): StoreTransaction {
+  const scope = store.begin()
+  const mark = alarm.mark()
+  return {
+    get depth() {
+      return scope.depth
+    },
+    get state() {
+      return scope.state
+    },
+    commit: () => scope.commit(),
+    rollback: () => {
+      scope.rollback()
+      alarm.restore(mark)
+    },
   }
 }
 

@@ -1,14 +1,29 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DurableError } from '../base/index.ts'
 
-const formatVersion = 1
+// 1 had no catalogue.
+const formatVersion = 2
 
 /** A folder that one process owns while it runs; see docs/design/data-folder.md. */
 export interface DataFolder {
   readonly path: string
   readonly logDirectory: string
   readonly objectsDirectory: string
+  readonly cataloguePath: string
+  /** Of an older format, or new: there is no catalogue yet. */
+  readonly needsCatalogue: boolean
+  /** The folder has what the newest format asks for; durable when this returns. */
+  upgraded(): void
   /** Lets another process have the folder. */
   release(): void
 }
@@ -25,12 +40,20 @@ export function takeDataFolder(path: string): DataFolder {
   const lockPath = join(path, 'lock')
   takeLock(path, lockPath)
   try {
-    requireFormat(path)
+    const format = readFormat(path)
     const logDirectory = join(path, 'log')
     const objectsDirectory = join(path, 'objects')
     mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(objectsDirectory, { recursive: true, mode: 0o700 })
-    return { path, logDirectory, objectsDirectory, release: () => rmSync(lockPath) }
+    return {
+      path,
+      logDirectory,
+      objectsDirectory,
+      cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
+      needsCatalogue: format !== formatVersion,
+      upgraded: () => writeFormat(path),
+      release: () => rmSync(lockPath),
+    }
   } catch (error) {
     rmSync(lockPath)
     throw error
@@ -82,19 +105,28 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function requireFormat(path: string): void {
+/** @returns undefined for a new folder */
+function readFormat(path: string): number | undefined {
   const file = join(path, 'format')
   let found: string
   try {
     found = readFileSync(file, 'utf8').trim()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    writeFileSync(file, `${formatVersion}\n`, { mode: 0o600 })
-    return
+    return undefined
   }
-  if (found !== String(formatVersion)) {
-    throw new DurableError(
-      `Cannot open the data folder '${path}': it has format ${found}, this Sluice understands format ${formatVersion}`,
-    )
-  }
+  if (/^[1-9]\d*$/.test(found) && Number(found) <= formatVersion) return Number(found)
+  throw new DurableError(
+    `Cannot open the data folder '${path}': it has format ${found}, this Sluice understands formats up to ${formatVersion}`,
+  )
+}
+
+function writeFormat(path: string): void {
+  const file = join(path, 'format')
+  const fresh = `${file}.new`
+  writeFileSync(fresh, `${formatVersion}\n`, { mode: 0o600, flush: true })
+  renameSync(fresh, file)
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
 }

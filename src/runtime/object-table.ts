@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock, CommitLog, Timers } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
-import { type Callee, type InboundCall, Incarnation } from '../objects/index.ts'
+import { type AlarmRing, type Callee, type InboundCall, Incarnation } from '../objects/index.ts'
 import { copyError } from '../rpc/index.ts'
 import { ObjectStore, type PendingState } from '../storage/index.ts'
 import type { Entry } from '../turns/index.ts'
@@ -25,6 +25,8 @@ export interface ObjectTableOptions {
   readonly timers: Timers
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
+  /** Whether an object must have a database file, and may not begin anew without. [CT3] */
+  readonly isKnown: (key: string) => boolean
   readonly report: (message: string, error: unknown) => void
 }
 
@@ -63,15 +65,30 @@ export class ObjectTable {
     return resident
   }
 
-  /** @throws when a broken store cannot be reset */
-  openStore(key: string): ObjectStore {
+  /**
+   * @param name what the object's id was made from, if that is known
+   * @throws when a broken store cannot be reset, or the database is missing
+   */
+  openStore(key: string, name?: string): ObjectStore {
     const old = this.#stores.get(key)
-    if (old !== undefined && old.broken === undefined) return old
+    if (old !== undefined && old.broken === undefined) {
+      if (name !== undefined) old.nameIs(name)
+      return old
+    }
     if (old !== undefined) this.#endStore(key, () => old.reset())
     const path = databasePath(this.#options.directory, key)
     this.#makeFolder(dirname(path))
     const pending = this.#pending.get(key)
-    const store = ObjectStore.open({ path, object: key, fence: 0, log: this.#options.log, pending })
+    const { log, isKnown } = this.#options
+    const store = ObjectStore.open({
+      path,
+      object: key,
+      name,
+      fence: 0,
+      log,
+      pending,
+      isKnown: () => isKnown(key),
+    })
     this.#pending.delete(key)
     this.#stores.set(key, store)
     const done = this.#checkpoints.get(key)
@@ -84,7 +101,7 @@ export class ObjectTable {
    * object at a time.
    */
   checkpoint(key: string): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const done = (): void => {
         this.#checkpoints.delete(key)
         resolve()
@@ -96,8 +113,13 @@ export class ObjectTable {
         return
       }
       this.#checkpoints.set(key, done)
-      if (store === undefined) this.openStore(key)
-      else store.whenCheckpointed(done)
+      try {
+        if (store === undefined) this.openStore(key)
+        else store.whenCheckpointed(done)
+      } catch (error) {
+        this.#checkpoints.delete(key)
+        reject(error as Error)
+      }
     })
   }
 
@@ -114,6 +136,26 @@ export class ObjectTable {
       if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
       else if (!this.#residents.has(key)) this.#closeStore(key, store)
     }
+  }
+
+  /** Evicts the object `key` at once if nothing of it is under way. */
+  evict(key: string): void {
+    this.#residents.get(key)?.evictIfIdle(this.#options.clock.monotonicMs(), 0)
+    const store = this.#stores.get(key)
+    if (store === undefined || this.#residents.has(key) || this.#checkpoints.has(key)) return
+    this.#closeStore(key, store)
+  }
+
+  /**
+   * Deletes the alarm of an object that gave it up with its incarnation; one set meanwhile stays. No
+   * other incarnation may have begun to run.
+   */
+  clearAlarm(key: string, at: number): void {
+    const store = this.openStore(key)
+    if (store.getAlarm() !== at) return
+    store.setAlarm(null)
+    store.turnEnded()
+    this.#options.log.flush()
   }
 
   /** Whether any object owes an answer. */
@@ -209,14 +251,25 @@ export class Resident implements Callee {
     this.#wake().deliver(call, entry)
   }
 
-  evictIfIdle(nowMs: number): void {
+  /** An incarnation is in memory, which knows its alarm better than the store does. */
+  get isAwake(): boolean {
+    return this.#incarnation !== undefined
+  }
+
+  /** Wakes the object for its alarm. */
+  ring(ring: AlarmRing): void {
+    this.#idleSinceMs = undefined
+    this.#wake().ring(ring)
+  }
+
+  evictIfIdle(nowMs: number, idleMs: number = this.#table.options.idleMs): void {
     const incarnation = this.#incarnation
     if (incarnation !== undefined && !incarnation.isIdle) {
       this.#idleSinceMs = undefined
       return
     }
     this.#idleSinceMs ??= nowMs
-    if (nowMs - this.#idleSinceMs < this.#table.options.idleMs) return
+    if (nowMs - this.#idleSinceMs < idleMs) return
     this.#isRetired = true
     this.#table.retire(this.#key, this)
     incarnation?.evict()
@@ -230,12 +283,13 @@ export class Resident implements Callee {
 
   #wake(): Incarnation {
     if (this.#incarnation !== undefined) return this.#incarnation
-    const { timers, report } = this.#table.options
+    const { clock, timers, report } = this.#table.options
     const label = `${this.#class.name} ${JSON.stringify(this.#id.name ?? this.#id.toString())}`
     const incarnation = new Incarnation({
       label,
       objectId: this.#id.toString(),
-      store: this.#table.openStore(this.#key),
+      store: this.#table.openStore(this.#key, this.#id.name),
+      clock,
       timers,
       construct: (made) => this.#class.construct(made, this.#id),
       ended: (error) => {

@@ -1,8 +1,18 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
-import { dirname } from 'node:path'
-import type { CommitLog } from '../base/index.ts'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type CommitLog, type CommitRecord, DurableError } from '../base/index.ts'
 import { delayConfirmations, FileLog, recoverLog, type RecoveryReport } from '../log/index.ts'
-import { type PendingState, restoreDatabase } from '../storage/index.ts'
+import { type PendingState, readStoredAlarm, restoreDatabase } from '../storage/index.ts'
+import { Catalogue, catalogueKey, type RecentEntry } from './catalogue.ts'
 import { type DataFolder, takeDataFolder } from './data-folder.ts'
 import { databasePath, type ObjectTable } from './object-table.ts'
 import { systemClock, systemTimers } from './system-timers.ts'
@@ -16,23 +26,28 @@ export interface ShardLogOptions {
 // How many objects are checkpointed at once: each takes a little of the event loop.
 const checkpointsAtOnce = 8
 
+/** Hears of every durable commit that sets or deletes an alarm. */
+export type AlarmListener = (key: string, alarmAt: number | null) => void
+
 /**
  * The durable side of one shard: recovers what the last process left in the log, goes on with the same
- * log, and checkpoints objects so that its segments can go.
+ * log, keeps the catalogue, and checkpoints objects so that segments can go.
  */
 export class ShardLog {
   /** Where the stores enlist; confirmations may be delayed. */
   readonly commits: CommitLog
   /** What recovery found in the log and in no database file; for the object table. */
   readonly pending: Map<string, PendingState>
+  readonly catalogue: Catalogue
   readonly #folder: DataFolder
   readonly #log: FileLog
   #table: ObjectTable | undefined
+  #alarmListener: AlarmListener | undefined
   #checkpointing: Promise<boolean> | undefined
   #deadlineMs = Number.POSITIVE_INFINITY
 
   private constructor(folder: DataFolder, options: ShardLogOptions) {
-    const { report, pending } = recover(folder)
+    const { report, pending, entries } = recover(folder)
     this.pending = pending
     this.#folder = folder
     this.#log = new FileLog({
@@ -40,18 +55,23 @@ export class ShardLog {
       firstSegment: report.nextSegment,
       recovered: report.segments,
       segmentBytesMax: options.logSegmentBytes,
+      onConfirmed: (record) => this.#onConfirmed(record),
       onSegmentFull: () => void this.#checkpointFull(),
     })
+    this.catalogue = openCatalogue(folder, this.#log)
+    for (const entry of entries) this.catalogue.know(entry)
     const { confirmDelayMs } = options
     this.commits =
       confirmDelayMs > 0 ? delayConfirmations(this.#log, confirmDelayMs, systemTimers) : this.#log
   }
 
-  /** @throws when the folder is in use, of a newer format, or its log is damaged */
-  static open(options: ShardLogOptions): ShardLog {
+  /** @throws when the folder is in use, of a newer format, or its log or catalogue is damaged */
+  static async open(options: ShardLogOptions): Promise<ShardLog> {
     const folder = takeDataFolder(options.dataDirectory)
     try {
-      return new ShardLog(folder, options)
+      const opened = new ShardLog(folder, options)
+      if (folder.needsCatalogue) await opened.#makeCatalogue()
+      return opened
     } catch (error) {
       folder.release()
       throw error
@@ -68,6 +88,11 @@ export class ShardLog {
     void this.#checkpointFull()
   }
 
+  /** `listener` is called for each confirmed commit of an alarm, after the catalogue knows of it. */
+  onAlarm(listener: AlarmListener): void {
+    this.#alarmListener = listener
+  }
+
   /**
    * Brings everything into the database files and deletes the log, for `budgetMs` at most: what is
    * left then is recovered at the next start. No object may run any more.
@@ -82,8 +107,22 @@ export class ShardLog {
 
   /** Ends the log. Every store must be closed. */
   async close(): Promise<void> {
+    await this.catalogue.close()
     await this.#log.close()
     this.#folder.release()
+  }
+
+  // [CT5] The format says that there is a catalogue when all of it is confirmed.
+  async #makeCatalogue(): Promise<void> {
+    await this.catalogue.write(scanObjects(this.#folder))
+    await this.catalogue.whenConfirmed()
+    this.#folder.upgraded()
+  }
+
+  #onConfirmed(record: CommitRecord): void {
+    if (record.object === catalogueKey) return
+    this.catalogue.confirmed(record)
+    if (record.alarmAt !== undefined) this.#alarmListener?.(record.object, record.alarmAt)
   }
 
   // The checkpoints themselves write to the log: the last segment goes in a second round.
@@ -120,8 +159,10 @@ export class ShardLog {
       const keys = [...new Set(full.flatMap(({ objects }) => [...objects]))]
       await this.#checkpointObjects(keys)
       if (this.#isLate) return
-      const paths = keys.map((key) => databasePath(this.#folder.objectsDirectory, key))
-      await this.#log.syncFiles(paths)
+      await this.#syncFiles(keys)
+      // [CT2] After their files: whatever is in the catalogue has one.
+      await this.catalogue.update(keys)
+      if (this.#isLate) return
       await this.#log.dropSegments(last.number)
     }
   }
@@ -131,10 +172,38 @@ export class ShardLog {
     const work = async (): Promise<void> => {
       for (const key of left) {
         if (this.#isLate) return
-        await this.#table?.checkpoint(key)
+        await this.#checkpointObject(key)
       }
     }
     await Promise.all(Array.from({ length: checkpointsAtOnce }, work))
+  }
+
+  async #checkpointObject(key: string): Promise<void> {
+    if (key === catalogueKey) {
+      await this.catalogue.checkpoint()
+      return
+    }
+    try {
+      await this.#table?.checkpoint(key)
+    } catch (error) {
+      // [CT3] Its file was deleted by hand: it refuses to open, and the others go on.
+      const path = pathOf(this.#folder, key)
+      if (existsSync(path) || !this.catalogue.hasFile(key)) throw error
+      console.error(`sluice: ${(error as Error).message}`)
+    }
+  }
+
+  async #syncFiles(keys: readonly string[]): Promise<void> {
+    const paths = keys.map((key) => pathOf(this.#folder, key))
+    try {
+      await this.#log.syncFiles(paths)
+    } catch (error) {
+      const missing = new Set(paths.filter((path) => !existsSync(path)))
+      if (missing.size === 0) throw error
+      // [CT3] As above; and an object whose store is open is refused when it comes again.
+      for (const path of missing) console.error(`sluice: the database '${path}' is missing`)
+      await this.#log.syncFiles(paths.filter((path) => !missing.has(path)))
+    }
   }
 
   get #isLate(): boolean {
@@ -147,20 +216,72 @@ export class ShardLog {
 function recover(folder: DataFolder): {
   report: RecoveryReport
   pending: Map<string, PendingState>
+  entries: RecentEntry[]
 } {
+  const entries: RecentEntry[] = []
   const pending = new Map<string, PendingState>()
   const report = recoverLog(folder.logDirectory, (recovered) => {
-    const { object, pageSize, databasePages, pages, kv, alarmAt } = recovered
-    if (databasePages > 0) {
-      const path = databasePath(folder.objectsDirectory, object)
+    const { object, name, pageSize, databasePages, pages, kv, alarmAt, lastAlarmAt } = recovered
+    const hasFile = databasePages > 0
+    if (object !== catalogueKey) {
+      entries.push({ key: object, name, alarmAt: lastAlarmAt, hasFile })
+    }
+    if (hasFile) {
+      const path = pathOf(folder, object)
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      restoreDatabase({ path, pageSize, databasePages, pages })
+      if (!tryRestore({ path, pageSize, databasePages, pages })) return
     }
     if (kv.size > 0 || alarmAt !== undefined) pending.set(object, { kv, alarmAt })
   })
   for (const path of report.deadPaths) unlinkSync(path)
   if (report.deadPaths.length > 0) syncDirectory(folder.logDirectory)
-  return { report, pending }
+  return { report, pending, entries }
+}
+
+// [CT3] An object whose file was deleted or cut by hand cannot be restored from the log alone. Without
+// a file it refuses to open; what is left of it is kept aside. The others go on.
+function tryRestore(database: Parameters<typeof restoreDatabase>[0]): boolean {
+  try {
+    restoreDatabase(database)
+    return true
+  } catch (error) {
+    if (!(error instanceof DurableError)) throw error
+    console.error(`sluice: ${error.message}; what is left of it is kept as '….damaged'`)
+    if (existsSync(database.path)) renameSync(database.path, `${database.path}.damaged`)
+    return false
+  }
+}
+
+function openCatalogue(folder: DataFolder, log: FileLog): Catalogue {
+  try {
+    return new Catalogue({ path: folder.cataloguePath, log, mustExist: !folder.needsCatalogue })
+  } catch (error) {
+    if (!(error instanceof DurableError)) throw error
+    throw new DurableError(
+      `${error.message}; or, with '1' in the file 'format' of the folder, it is made anew from the objects, without their names`,
+      { cause: error },
+    )
+  }
+}
+
+/** Where the database of `key` is, be it an object or the catalogue. */
+function pathOf(folder: DataFolder, key: string): string {
+  return key === catalogueKey ? folder.cataloguePath : databasePath(folder.objectsDirectory, key)
+}
+
+/** Every object that has a database, for a folder of a format that had no catalogue. */
+function* scanObjects(folder: DataFolder): Iterable<RecentEntry> {
+  const namespaces = readdirSync(folder.objectsDirectory, { withFileTypes: true })
+  for (const { name: namespace } of namespaces.filter((entry) => entry.isDirectory())) {
+    for (const file of readdirSync(join(folder.objectsDirectory, namespace))) {
+      const hex = /^([0-9a-f]{64})\.sqlite$/.exec(file)?.[1]
+      if (hex === undefined) continue
+      const key = `${decodeURIComponent(namespace)}/${hex}`
+      const stored = readStoredAlarm(pathOf(folder, key))
+      if (stored === undefined) continue
+      yield { key, name: undefined, alarmAt: stored.alarmAt, hasFile: true }
+    }
+  }
 }
 
 function syncDirectory(path: string): void {

@@ -6,12 +6,14 @@ import {
 } from '../globals/index.ts'
 import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
 import { pump, runAsHost } from '../turns/index.ts'
+import { deleteAllDeletesAlarm, isFlagOn } from './compatibility.ts'
 import { guardProcess } from './guards.ts'
 import { DurableObjectNamespace, callFetch, localRouter, packResponse } from './namespace.ts'
 import { type ObjectClass, ObjectTable } from './object-table.ts'
 import { importProject, ProjectError } from './project-source.ts'
+import { ShardAlarms } from './shard-alarms.ts'
 import { ShardLog } from './shard-log.ts'
-import { systemClock, systemTimers } from './system-timers.ts'
+import { backgroundTimers, systemClock, systemRandom, systemTimers } from './system-timers.ts'
 import { WorkerEntrypoint } from './workers-module.ts'
 
 /** What a shard needs to run a project; plain data, so that it can cross to a thread or process. */
@@ -34,6 +36,9 @@ export interface ProjectDescription {
   /** Which classes are bound under which names; or every exported class under its own. */
   readonly durableObjects: readonly { binding: string; className: string }[] | 'all-exported'
   readonly vars: Readonly<Record<string, unknown>>
+  /** `YYYY-MM-DD` */
+  readonly compatibilityDate: string
+  readonly compatibilityFlags: readonly string[]
 }
 
 const sweepMs = 1000
@@ -50,6 +55,7 @@ export class Shard {
   readonly #env: Readonly<Record<string, unknown>>
   readonly #table: ObjectTable
   readonly #log: ShardLog
+  readonly #alarms: ShardAlarms
   readonly #stops: (() => void)[] = []
   #activeRequests = 0
   #drained: (() => void) | undefined
@@ -59,11 +65,13 @@ export class Shard {
     env: Readonly<Record<string, unknown>>
     table: ObjectTable
     log: ShardLog
+    alarms: ShardAlarms
   }) {
     this.#handler = parts.handler
     this.#env = parts.env
     this.#table = parts.table
     this.#log = parts.log
+    this.#alarms = parts.alarms
     this.#stops.push(pump.onLoopEnded(() => parts.log.commits.flush()))
     const sweep = setInterval(() => this.#table.sweep(), sweepMs)
     sweep.unref()
@@ -82,7 +90,7 @@ export class Shard {
     const exports = await importProject(options.project.main, env)
     const classes = findClasses(options.project, exports)
     const handler = requireHandler(exports['default'])
-    const log = ShardLog.open(options)
+    const log = await ShardLog.open(options)
     const table = new ObjectTable({
       directory: log.objectsDirectory,
       log: log.commits,
@@ -90,18 +98,29 @@ export class Shard {
       clock: systemClock,
       timers: systemTimers,
       idleMs: options.idleMs,
+      isKnown: (key) => log.catalogue.hasFile(key),
       report,
     })
     log.checkpointWith(table)
     const router = localRouter(table)
+    const objectClasses: ObjectClass[] = []
     for (const { binding, className, constructor } of classes) {
-      env[binding] = new DurableObjectNamespace(
-        objectClass(options.project.name, className, constructor, env),
-        router,
-      )
+      const made = objectClass(options.project, className, constructor, env)
+      objectClasses.push(made)
+      env[binding] = new DurableObjectNamespace(made, router)
     }
     Object.freeze(env)
-    return new Shard({ handler, env, table, log })
+    const alarms = new ShardAlarms({
+      table,
+      catalogue: log.catalogue,
+      classes: objectClasses,
+      clock: systemClock,
+      timers: backgroundTimers,
+      random: systemRandom,
+      report,
+    })
+    log.onAlarm((key, alarmAt) => alarms.confirmed(key, alarmAt))
+    return new Shard({ handler, env, table, log, alarms })
   }
 
   /** Answers a request with the stateless worker. Never throws; exactly one callback is called. */
@@ -135,9 +154,9 @@ export class Shard {
     return new Promise((resolve, reject) => this.handle(message, resolve, reject))
   }
 
-  /** Waits for requests under way (10 s at most), confirms every write, closes every file. */
+  /** Waits for requests and alarms under way (10 s at most), confirms every write, closes every file. */
   async stop(): Promise<void> {
-    await this.#drain()
+    await this.#drain(this.#alarms.stop())
     await this.#table.end(new Error('The runtime is shutting down.'))
     await this.#log.checkpointAll(checkpointMs)
     for (const stop of this.#stops) stop()
@@ -151,15 +170,17 @@ export class Shard {
     return callFetch(new Entrypoint(ctx, this.#env), request)
   }
 
-  #drain(): Promise<void> {
-    if (this.#activeRequests === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = systemTimers.after(drainMs, resolve)
-      this.#drained = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
+  async #drain(alarms: Promise<void>): Promise<void> {
+    const requests =
+      this.#activeRequests === 0
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => {
+            this.#drained = resolve
+          })
+    const limit = Promise.withResolvers<void>()
+    const timer = systemTimers.after(drainMs, limit.resolve)
+    await Promise.race([Promise.all([requests, alarms]), limit.promise])
+    timer.cancel()
   }
 
   #requestEnded(): void {
@@ -227,16 +248,21 @@ function requireHandler(exported: unknown): object {
 }
 
 function objectClass(
-  projectName: string,
+  project: ProjectDescription,
   name: string,
   constructor: Constructor,
   env: Record<string, unknown>,
 ): ObjectClass {
   return {
     name,
-    uniqueKey: `${projectName}-${name}`,
+    uniqueKey: `${project.name}-${name}`,
     construct: (incarnation, id) => {
-      const state = new DurableObjectState(incarnation, { id, props: {}, exports: {} })
+      const state = new DurableObjectState(incarnation, {
+        id,
+        props: {},
+        exports: {},
+        deleteAllDeletesAlarm: isFlagOn(project, deleteAllDeletesAlarm),
+      })
       return new constructor(state, env)
     },
   }

@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '../base/index.ts'
+import type { Clock, Random, Timers } from '../base/index.ts'
 import { native } from '../globals/index.ts'
 
 /** Real time. */
@@ -14,3 +14,13 @@ export const systemTimers: Timers = {
     return { cancel: () => native.clearTimeout(handle) }
   },
 }
+
+/** As {@link systemTimers}, but they do not keep the process alive. */
+export const backgroundTimers: Timers = {
+  after(delayMs, callback) {
+    const handle = native.setTimeout(callback, delayMs).unref()
+    return { cancel: () => native.clearTimeout(handle) }
+  },
+}
+
+export const systemRandom: Random = () => Math.random()

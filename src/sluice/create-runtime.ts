@@ -85,6 +85,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
             ? 'all-exported'
             : project.durableObjects.map(({ binding, className }) => ({ binding, className })),
         vars: project.vars,
+        compatibilityDate: project.compatibilityDate,
+        compatibilityFlags: project.compatibilityFlags,
       },
       dataDirectory: data,
       confirmDelayMs: options.confirmDelayMs ?? 0,

@@ -22,7 +22,7 @@ export function makeDatabaseFile(path: string): boolean {
  * A file is made without a sync, so a crash before the object's first commit was confirmed may leave
  * any part of the template, the rest being zeros; after it, the log has had all of it.
  */
-function inspectFile(path: string): 'absent' | 'torn' | 'template' | 'database' {
+export function inspectFile(path: string): 'absent' | 'torn' | 'template' | 'database' {
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined) return 'absent'
   const template = templateBytes()

@@ -12,5 +12,6 @@ export type {
 } from './store-types.ts'
 export type { PendingState } from './overlay.ts'
 export { restoreDatabase } from './restore.ts'
+export { readStoredAlarm } from './stored-alarm.ts'
 export type { SqlValue } from './sql-database.ts'
 export { SqlStorage, SqlStorageCursor, type SqlRow, SyncKvStorage } from './surfaces.ts'

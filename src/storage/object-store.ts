@@ -1,9 +1,10 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import {
   assert,
   type CommitLog,
   type CommitRecord,
   type CommitSource,
+  DurableError,
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
@@ -15,7 +16,14 @@ import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
-import { describeSqliteError, isFatal, isSqliteError, pageSize, primaryCode } from './sqlite.ts'
+import {
+  describeSqliteError,
+  isFatal,
+  isSqliteError,
+  pageSize,
+  primaryCode,
+  templateBytes,
+} from './sqlite.ts'
 import {
   Commit,
   type Failure,
@@ -52,6 +60,9 @@ export class ObjectStore implements CommitSource {
   readonly #keys: KvView
   #database: ObjectDatabase | undefined
   #hasFile: boolean
+  #name: string | undefined
+  // Goes with the next commit.
+  #unloggedName: string | undefined
   #listener: StoreListener | undefined
   #failure: Failure | undefined
   #state: 'open' | 'closed' | 'reset' = 'open'
@@ -92,10 +103,24 @@ export class ObjectStore implements CommitSource {
     )
     this.#confirmedState = new ConfirmedState(options.pending)
     this.#hasFile = existsSync(options.path)
+    this.#name = options.name
+    this.#unloggedName = options.name
   }
 
-  /** Lends out the object's store; makes nothing on disk before something is written. */
+  /**
+   * Lends out the object's store; makes nothing on disk before something is written.
+   *
+   * @throws DurableError when there is no database although the object had one [CT3]
+   */
   static open(options: StoreOptions): ObjectStore {
+    const size = statSync(options.path, { throwIfNoEntry: false })?.size
+    const isWhole = size !== undefined && size >= templateBytes().byteLength
+    if (!isWhole && options.isKnown?.() === true) {
+      const what = size === undefined ? 'missing' : 'damaged'
+      throw new DurableError(
+        `Cannot open the database '${options.path}': it is ${what}, although the object exists; it can only be restored from a backup`,
+      )
+    }
     return new ObjectStore(options)
   }
 
@@ -112,6 +137,13 @@ export class ObjectStore implements CommitSource {
   /** Whether there is anything that the log has not answered. */
   get hasUnconfirmed(): boolean {
     return this.#transaction !== 'none' || this.#unconfirmed.length > 0
+  }
+
+  /** Tells what the object's id was made from, when whoever opened the store did not know. */
+  nameIs(name: string): void {
+    if (this.#name !== undefined) return
+    this.#name = name
+    this.#unloggedName = name
   }
 
   /** Lends the store to another incarnation; what the one before was reading is closed. */
@@ -525,8 +557,11 @@ export class ObjectStore implements CommitSource {
     this.#unconfirmed.push(commit)
     if (written !== undefined) this.#unconfirmedPages += 1
     this.#log.enlist(this)
+    const name = this.#unloggedName
+    this.#unloggedName = undefined
     const record: CommitRecord = {
       object: this.#object,
+      ...(name === undefined ? {} : { name }),
       fence: this.#fence,
       sequence: this.#sequence,
       pageSize,

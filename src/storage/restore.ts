@@ -1,9 +1,13 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
+import { DurableError } from '../base/index.ts'
 import { removeSideFiles } from './sqlite.ts'
 
 /**
  * Brings a database file to a recovered state: writes page images, cuts it to size, drops what SQLite
  * kept beside it. The file is durable only when the caller has synced it. [ST6]
+ *
+ * @throws DurableError, with the file as it was, when a page is neither given nor in the file: what
+ *   was there before is gone [CT3]
  */
 export function restoreDatabase(options: {
   readonly path: string
@@ -12,10 +16,16 @@ export function restoreDatabase(options: {
   /** 1-based. */
   readonly pages: ReadonlyMap<number, Uint8Array>
 }): void {
+  const size = statSync(options.path, { throwIfNoEntry: false })?.size ?? 0
+  const pagesInFile = Math.floor(size / options.pageSize)
+  for (let page = pagesInFile + 1; page <= options.databasePages; page += 1) {
+    if (options.pages.has(page)) continue
+    throw new DurableError(
+      `Cannot restore the database '${options.path}': page ${page} is neither in the file nor in the log`,
+    )
+  }
   removeSideFiles(options.path)
-  const fd = openSync(options.path, 'a+', 0o600)
-  closeSync(fd)
-  const file = openSync(options.path, 'r+')
+  const file = openSync(options.path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
     for (const [pageNumber, bytes] of options.pages) {
       writeSync(file, bytes, 0, bytes.byteLength, (pageNumber - 1) * options.pageSize)

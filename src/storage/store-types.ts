@@ -5,10 +5,14 @@ export interface StoreOptions {
   readonly path: string
   /** Names the object in the log. */
   readonly object: string
+  /** What the object's id was made from, if whoever opens the store knows. */
+  readonly name?: string | undefined
   readonly fence: number
   readonly log: CommitLog
   /** What the log holds of the object beyond its file. */
   readonly pending?: PendingState | undefined
+  /** Whether the object is known to have a database; asked only when there is none. [CT3] */
+  readonly isKnown?: () => boolean
 }
 
 export interface WriteOptions {

@@ -25,6 +25,7 @@ export const programs: readonly Program[] = [
     isRequired: true,
     asks: [
       { path: '/', recording: 'expected.json' },
+      { path: '/alarm', recording: 'expected-alarm.json', seconds: 10 },
       {
         path: '/timeout',
         recording: 'expected-timeouts.txt',
@@ -39,6 +40,11 @@ export const programs: readonly Program[] = [
         seconds: 60,
       },
     ],
+  },
+  {
+    name: 'alarms',
+    isRequired: true,
+    asks: [{ path: '/', recording: 'expected.json', seconds: 5 }],
   },
   {
     name: 'storage-edges',

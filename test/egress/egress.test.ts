@@ -66,6 +66,10 @@ describe('with each confirm 400 ms late', () => {
     assert.equal(measured.brokenBody, 'broken'))
   test('[EG11] every way to write holds: entries, delete, SQL, transactions', () =>
     assertHeld('entries at once', 'delete', 'sql', 'transaction', 'transactionSync'))
+  test('[EG11] setting and deleting an alarm holds', () =>
+    assertHeld('setAlarm', 'setAlarm in a transaction', 'deleteAlarm'))
+  test('[EG4] [AL4] what the handler of an alarm sends waits as well', () =>
+    assertHeld('method called by an alarm'))
   test("[EG12] what one object learns in another's turn leaves after both have confirmed", () =>
     assertHeld('return after a shared promise'))
   test('[EG13] deleteAll() holds like a put', () =>
@@ -74,7 +78,7 @@ describe('with each confirm 400 ms late', () => {
     assertHeld('confirmed after unconfirmed'))
 
   test('[EG15] an unconfirmed write holds nothing', () =>
-    assertFree('unconfirmed', 'unconfirmed, put awaited'))
+    assertFree('unconfirmed', 'unconfirmed, put awaited', 'setAlarm, allowUnconfirmed'))
   test('[EG16] what was sent before the write does not wait for it', () =>
     assertFree('method called before the write', 'global fetch begun before the write'))
   test('[EG17] the object itself runs on and reads its writes at once', () =>

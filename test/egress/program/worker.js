@@ -161,6 +161,18 @@ export class Writer extends DurableObject {
       case 'transactionSync':
         storage.transactionSync(() => storage.sql.exec('CREATE TABLE written (value)'))
         break
+      case 'setAlarm':
+        storage.setAlarm(at + 3_600_000)
+        break
+      case 'setAlarm in a transaction':
+        await storage.transaction((transaction) => transaction.setAlarm(at + 3_600_000))
+        break
+      case 'setAlarm, allowUnconfirmed':
+        storage.setAlarm(at + 3_600_000, { allowUnconfirmed: true })
+        break
+      case 'deleteAlarm':
+        storage.deleteAlarm()
+        break
       case 'upgrade':
         storage.put('first', 1, { allowUnconfirmed: true })
         storage.put('second', 2)
@@ -173,6 +185,19 @@ export class Writer extends DurableObject {
 
   keep() {
     this.storage.put('kept', 1)
+    this.storage.setAlarm(Date.now() + 3_600_000)
+  }
+
+  // What the handler of an alarm sends.
+  #rung = Promise.withResolvers()
+
+  async alarm() {
+    this.#rung.resolve(await this.putAndCallMethod(crypto.randomUUID()))
+  }
+
+  async ring() {
+    await this.storage.setAlarm(Date.now())
+    return this.#rung.promise
   }
 
   async syncAndMeasure() {
@@ -278,6 +303,15 @@ function cases(get, to) {
     sql: async () => since(get().writeBy('sql')),
     transaction: async () => since(get().writeBy('transaction')),
     transactionSync: async () => since(get().writeBy('transactionSync')),
+    setAlarm: async () => since(get().writeBy('setAlarm')),
+    'setAlarm in a transaction': async () => since(get().writeBy('setAlarm in a transaction')),
+    deleteAlarm: async () => {
+      const object = get()
+      await object.keep()
+      return since(object.writeBy('deleteAlarm'))
+    },
+    'setAlarm, allowUnconfirmed': async () => since(get().writeBy('setAlarm, allowUnconfirmed')),
+    'method called by an alarm': () => get().ring(),
     'confirmed after unconfirmed': async () => since(get().writeBy('upgrade')),
     'calls in order': async () => {
       const askedAt = Date.now()

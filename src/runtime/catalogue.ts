@@ -1,0 +1,321 @@
+import type { AlarmSource, Due } from '../alarms/index.ts'
+import type { CommitLog, CommitRecord } from '../base/index.ts'
+import { ObjectStore, type SqlValue } from '../storage/index.ts'
+
+/** Names the catalogue itself in the log; no class has this key, because those have a hyphen. */
+export const catalogueKey = 'catalogue/objects'
+
+/** One object that exists. */
+export interface CatalogueEntry {
+  /** `<namespace key>/<64 hex digits>` */
+  readonly key: string
+  /** What its id was made from, if that was ever known. */
+  readonly name: string | undefined
+  readonly alarmAt: number | null
+}
+
+/** What the log says of an object, newer than the database of the catalogue. */
+export interface RecentEntry {
+  readonly key: string
+  /** Undefined: as in the database. */
+  readonly name: string | undefined
+  /** Undefined: as in the database. */
+  readonly alarmAt: number | null | undefined
+  /** The log has, or had, pages of the object's database: it has a file. */
+  readonly hasFile: boolean
+}
+
+export interface CatalogueOptions {
+  readonly path: string
+  readonly log: CommitLog
+  /** The folder has a catalogue: a missing file is an error, and not a new one. */
+  readonly mustExist: boolean
+}
+
+const schema = [
+  'CREATE TABLE namespaces (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)',
+  'CREATE TABLE objects (namespace INTEGER, id BLOB, name TEXT, alarm INTEGER, PRIMARY KEY (namespace, id)) WITHOUT ROWID',
+  'CREATE INDEX alarms ON objects (alarm, id) WHERE alarm IS NOT NULL',
+]
+
+const writeName =
+  'INSERT INTO objects (namespace, id, name) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name WHERE excluded.name IS NOT NULL AND name IS NOT excluded.name'
+const writeAlarm =
+  'INSERT INTO objects (namespace, id, name, alarm) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = coalesce(excluded.name, name), alarm = excluded.alarm WHERE alarm IS NOT excluded.alarm OR name IS NOT coalesce(excluded.name, name)'
+
+// One transaction of the catalogue: so few that it delays no turn by more than a millisecond or two.
+const entriesPerCommit = 200
+
+/**
+ * Which objects exist on a shard, their names and alarms. [CT1]
+ *
+ * A database like an object's own, whose commits go through the same log. What the log has confirmed
+ * since it was last written is in memory; before a segment of the log is dropped, what it says goes
+ * into the database. So memory is in proportion to the log, and not to the number of objects.
+ */
+export class Catalogue implements AlarmSource {
+  readonly #options: CatalogueOptions
+  #store: ObjectStore
+  // Newer than the database.
+  readonly #recent = new Map<string, RecentEntry>()
+  #isClosed = false
+  readonly #namespaces = new Map<string, number>()
+  readonly #namespaceKeys = new Map<number, string>()
+
+  /** @throws DurableError when it must exist and does not */
+  constructor(options: CatalogueOptions) {
+    this.#options = options
+    this.#store = this.#open()
+  }
+
+  /** A record is durable. */
+  confirmed({ object: key, name, alarmAt, databasePages }: CommitRecord): void {
+    this.know({ key, name, alarmAt, hasFile: databasePages > 0 })
+  }
+
+  /** The log says this, and says it last. */
+  know({ key, name, alarmAt, hasFile }: RecentEntry): void {
+    const known = this.#recent.get(key)
+    if (known === undefined) this.#recent.set(key, { key, name, alarmAt, hasFile })
+    else if (name !== undefined || alarmAt !== undefined || hasFile !== known.hasFile) {
+      this.#recent.set(key, {
+        key,
+        name: name ?? known.name,
+        alarmAt: alarmAt === undefined ? known.alarmAt : alarmAt,
+        hasFile: hasFile || known.hasFile,
+      })
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#recent.has(key) || this.#row(key) !== undefined
+  }
+
+  /**
+   * Whether the object must have a database file. An object that was written to the log alone, and
+   * never checkpointed, has none. [CT3]
+   */
+  hasFile(key: string): boolean {
+    // In the database are only objects that were checkpointed.
+    return this.#recent.get(key)?.hasFile === true || this.#row(key) !== undefined
+  }
+
+  nameOf(key: string): string | undefined {
+    return this.#recent.get(key)?.name ?? this.#row(key)?.name
+  }
+
+  /** Objects of one namespace in the order of their keys, from behind `after`. [CT4] */
+  list(namespace: string, limit: number, after = ''): CatalogueEntry[] {
+    const prefix = `${namespace}/`
+    const entries = new Map<string, CatalogueEntry>()
+    const number = this.#namespaces.get(namespace)
+    const rows = this.#query(
+      'SELECT namespace, id, name, alarm FROM objects WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?',
+      [number ?? 0, idOf(after), limit],
+    )
+    for (const row of rows) {
+      const entry = this.#entry(row)
+      entries.set(entry.key, entry)
+    }
+    for (const entry of this.#recent.values()) {
+      if (!entry.key.startsWith(prefix) || entry.key <= after) continue
+      const { key } = entry
+      const row = this.#row(key)
+      const alarmAt = entry.alarmAt === undefined ? (row?.alarmAt ?? null) : entry.alarmAt
+      entries.set(key, { key, name: entry.name ?? row?.name, alarmAt })
+    }
+    return [...entries.values()].sort((a, b) => this.compareKeys(a.key, b.key)).slice(0, limit)
+  }
+
+  readAlarms(after: Due | undefined, limit: number): readonly Due[] {
+    const order = (a: Due, b: Due): number => a.at - b.at || this.compareKeys(a.key, b.key)
+    const found: Due[] = []
+    let from = after
+    for (;;) {
+      const rows = this.#query(
+        'SELECT namespace, id, name, alarm FROM objects WHERE alarm IS NOT NULL AND (alarm, id) > (?, ?) ORDER BY alarm, id LIMIT ?',
+        [from?.at ?? 0, idOf(from?.key ?? ''), limit],
+      )
+      for (const row of rows) {
+        const { key, alarmAt } = this.#entry(row)
+        from = { key, at: alarmAt ?? 0 }
+        if (this.#recent.get(key)?.alarmAt === undefined) found.push(from)
+      }
+      if (rows.length < limit || found.length >= limit) break
+    }
+    for (const { key, alarmAt: at } of this.#recent.values()) {
+      if (at === null || at === undefined) continue
+      const due = { key, at }
+      if (after === undefined || order(due, after) > 0) found.push(due)
+    }
+    return found.sort(order).slice(0, limit)
+  }
+
+  /** By id alone: no two objects have the same, whatever their namespaces. */
+  compareKeys(a: string, b: string): number {
+    const [first, second] = [hexOf(a), hexOf(b)]
+    return first < second ? -1 : first > second ? 1 : 0
+  }
+
+  /**
+   * Writes what is newer about these objects into the database; resolves when that is confirmed by the
+   * log. They must have been checkpointed, and their files synced. [CT2]
+   */
+  async update(keys: Iterable<string>): Promise<void> {
+    await this.write(this.#newer(keys))
+  }
+
+  /** As {@link update}, for everything. */
+  async updateAll(): Promise<void> {
+    await this.update([...this.#recent.keys()])
+  }
+
+  /** Writes entries, whatever is known. */
+  async write(entries: Iterable<RecentEntry>): Promise<void> {
+    let batch: RecentEntry[] = []
+    for (const entry of entries) {
+      batch.push(entry)
+      if (batch.length < entriesPerCommit) continue
+      await this.#commit(batch)
+      batch = []
+    }
+    if (batch.length > 0) await this.#commit(batch)
+  }
+
+  /** Resolves when everything in the database is confirmed by the log. */
+  whenConfirmed(): Promise<void> {
+    const store = this.#usable()
+    this.#options.log.flush()
+    return new Promise((resolve, reject) => {
+      store.whenConfirmed((error) => {
+        if (error === undefined) resolve()
+        else reject(error)
+      })
+    })
+  }
+
+  /** Brings everything that is confirmed into the database file, which is then to be synced. */
+  async checkpoint(): Promise<void> {
+    await this.whenConfirmed()
+    await new Promise<void>((resolve) => this.#usable().whenCheckpointed(resolve))
+  }
+
+  /** Whoever is writing has no effect any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.whenConfirmed()
+    this.#store.close()
+  }
+
+  *#newer(keys: Iterable<string>): Iterable<RecentEntry> {
+    for (const key of keys) {
+      const entry = this.#recent.get(key)
+      if (entry !== undefined) yield entry
+    }
+  }
+
+  async #commit(entries: readonly RecentEntry[]): Promise<void> {
+    if (this.#isClosed) return
+    const store = this.#usable()
+    for (const { key, name, alarmAt } of entries) {
+      const number = this.#namespaceNumber(key)
+      if (alarmAt === undefined) store.sql.exec(writeName, [number, idOf(key), name])
+      else store.sql.exec(writeAlarm, [number, idOf(key), name, alarmAt])
+    }
+    store.turnEnded()
+    await this.whenConfirmed()
+    for (const entry of entries) {
+      // What was confirmed meanwhile is newer still.
+      if (this.#recent.get(entry.key) === entry) this.#recent.delete(entry.key)
+    }
+    // In small steps, as it comes.
+    store.whenCheckpointed(() => {})
+  }
+
+  #open(): ObjectStore {
+    const { path, log, mustExist } = this.#options
+    const store = ObjectStore.open({
+      path,
+      object: catalogueKey,
+      fence: 0,
+      log,
+      isKnown: () => mustExist,
+    })
+    this.#namespaces.clear()
+    this.#namespaceKeys.clear()
+    if (
+      store.sql.exec("SELECT 1 FROM sqlite_schema WHERE name = 'objects'", []).next() === undefined
+    ) {
+      for (const sql of schema) store.sql.exec(sql, [])
+      store.turnEnded()
+    }
+    const rows = store.sql.exec('SELECT number, key FROM namespaces', [])
+    for (let row = rows.next(); row !== undefined; row = rows.next()) {
+      this.#knowNamespace(row[0] as number, row[1] as string)
+    }
+    return store
+  }
+
+  // When the disk refused a commit of the catalogue, the database is as it was before.
+  #usable(): ObjectStore {
+    if (this.#store.broken !== undefined) {
+      this.#store.reset()
+      this.#store = this.#open()
+    }
+    return this.#store
+  }
+
+  #knowNamespace(number: number, key: string): void {
+    this.#namespaces.set(key, number)
+    this.#namespaceKeys.set(number, key)
+  }
+
+  #namespaceNumber(key: string): number {
+    const namespace = key.slice(0, key.lastIndexOf('/'))
+    let number = this.#namespaces.get(namespace)
+    if (number === undefined) {
+      number = this.#namespaces.size + 1
+      this.#usable().sql.exec('INSERT INTO namespaces (number, key) VALUES (?, ?)', [
+        number,
+        namespace,
+      ])
+      this.#knowNamespace(number, namespace)
+    }
+    return number
+  }
+
+  #row(key: string): CatalogueEntry | undefined {
+    const number = this.#namespaces.get(key.slice(0, key.lastIndexOf('/')))
+    if (number === undefined) return undefined
+    const [row] = this.#query(
+      'SELECT namespace, id, name, alarm FROM objects WHERE namespace = ? AND id = ?',
+      [number, idOf(key)],
+    )
+    return row === undefined ? undefined : this.#entry(row)
+  }
+
+  // Read to the end at once: an open cursor would be in the way of a checkpoint.
+  #query(sql: string, values: readonly unknown[]): SqlValue[][] {
+    const result = this.#usable().sql.exec(sql, values)
+    const rows: SqlValue[][] = []
+    for (let row = result.next(); row !== undefined; row = result.next()) rows.push(row)
+    return rows
+  }
+
+  #entry([namespace, id, name, alarm]: SqlValue[]): CatalogueEntry {
+    const hex = Buffer.from(id as ArrayBuffer).toString('hex')
+    return {
+      key: `${this.#namespaceKeys.get(namespace as number)}/${hex}`,
+      name: name === null ? undefined : (name as string),
+      alarmAt: alarm as number | null,
+    }
+  }
+}
+
+function hexOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
+}
+
+function idOf(key: string): Uint8Array {
+  return Buffer.from(hexOf(key), 'hex')
+}
