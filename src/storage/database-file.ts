@@ -1,5 +1,5 @@
 import { readFileSync, rmSync, statSync } from 'node:fs'
-import type { PageImage } from '../base/index.ts'
+import { DurableError, type PageImage } from '../base/index.ts'
 import { createDatabaseFile, pageSize, removeSideFiles, templateBytes } from './sqlite.ts'
 
 // The least that a disk writes as a whole.
@@ -16,6 +16,22 @@ export function makeDatabaseFile(path: string): boolean {
   if (state === 'torn') rmSync(path)
   if (state === 'absent' || state === 'torn') createDatabaseFile(path)
   return state !== 'database'
+}
+
+/**
+ * An object that had a database must not begin anew without it.
+ *
+ * @param isKnown asked only when there is none
+ * @throws DurableError [CT3]
+ */
+export function requireDatabaseFile(path: string, isKnown: (() => boolean) | undefined): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  if (size !== undefined && size >= templateBytes().byteLength) return
+  if (isKnown?.() !== true) return
+  const what = size === undefined ? 'missing' : 'damaged'
+  throw new DurableError(
+    `Cannot open the database '${path}': it is ${what}, although the object exists; it can only be restored from a backup`,
+  )
 }
 
 /**

@@ -1,29 +1,21 @@
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import {
   assert,
   type CommitLog,
   type CommitRecord,
   type CommitSource,
-  DurableError,
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
 import { ConfirmedState } from './confirmed-state.ts'
-import { withTemplate } from './database-file.ts'
+import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import { compareKeys, rangeOf } from './key-order.ts'
 import type { KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
-import {
-  describeSqliteError,
-  isFatal,
-  isSqliteError,
-  pageSize,
-  primaryCode,
-  templateBytes,
-} from './sqlite.ts'
+import { describeSqliteError, isFatal, isSqliteError, pageSize, primaryCode } from './sqlite.ts'
 import {
   Commit,
   type Failure,
@@ -113,14 +105,7 @@ export class ObjectStore implements CommitSource {
    * @throws DurableError when there is no database although the object had one [CT3]
    */
   static open(options: StoreOptions): ObjectStore {
-    const size = statSync(options.path, { throwIfNoEntry: false })?.size
-    const isWhole = size !== undefined && size >= templateBytes().byteLength
-    if (!isWhole && options.isKnown?.() === true) {
-      const what = size === undefined ? 'missing' : 'damaged'
-      throw new DurableError(
-        `Cannot open the database '${options.path}': it is ${what}, although the object exists; it can only be restored from a backup`,
-      )
-    }
+    requireDatabaseFile(options.path, options.isKnown)
     return new ObjectStore(options)
   }
 
