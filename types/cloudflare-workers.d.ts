@@ -51,6 +51,20 @@ interface DurableObjectListOptions extends DurableObjectGetOptions {
   limit?: number
 }
 
+interface DurableObjectGetAlarmOptions {
+  allowConcurrency?: boolean
+}
+
+interface DurableObjectSetAlarmOptions extends DurableObjectGetAlarmOptions {
+  allowUnconfirmed?: boolean
+}
+
+interface AlarmInvocationInfo {
+  readonly scheduledTime: number
+  readonly retryCount: number
+  readonly isRetry: boolean
+}
+
 interface DurableObjectTransaction {
   get<T = unknown>(key: string, options?: DurableObjectGetOptions): Promise<T | undefined>
   get<T = unknown>(keys: string[], options?: DurableObjectGetOptions): Promise<Map<string, T>>
@@ -59,6 +73,9 @@ interface DurableObjectTransaction {
   delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>
   delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>
   list<T = unknown>(options?: DurableObjectListOptions): Promise<Map<string, T>>
+  getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null>
+  setAlarm(time: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void>
+  deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void>
   rollback(): void
 }
 
@@ -102,7 +119,7 @@ interface DurableObjectState {
   readonly storage: DurableObjectStorage
   waitUntil(promise: Promise<unknown>): void
   blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>
-  abort(reason?: unknown): void
+  abort(reason?: unknown, options?: { retryAlarm?: boolean }): void
 }
 
 interface ExecutionContext {
@@ -115,6 +132,7 @@ declare module 'cloudflare:workers' {
     protected readonly ctx: DurableObjectState
     protected readonly env: Env
     constructor(ctx: DurableObjectState, env: Env)
+    alarm?(info: AlarmInvocationInfo): void | Promise<void>
   }
   export abstract class WorkerEntrypoint<Env = unknown> {
     protected readonly ctx: ExecutionContext

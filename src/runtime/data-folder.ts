@@ -14,7 +14,7 @@ import { DurableError } from '../base/index.ts'
 // 1 had no catalogue.
 const formatVersion = 2
 
-/** A folder that one process owns while it runs; see docs/design/data-folder.md. */
+/** A folder that one process owns while it runs; see docs/spec/catalogue.md. */
 export interface DataFolder {
   readonly path: string
   readonly logDirectory: string
