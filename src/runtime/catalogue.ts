@@ -243,14 +243,12 @@ export class Catalogue implements AlarmSource {
     })
     this.#namespaces.clear()
     this.#namespaceKeys.clear()
-    if (
-      store.sql.exec("SELECT 1 FROM sqlite_schema WHERE name = 'objects'", []).next() === undefined
-    ) {
+    const tables = readAll(store, "SELECT 1 FROM sqlite_schema WHERE name = 'objects'", [])
+    if (tables.length === 0) {
       for (const sql of schema) store.sql.exec(sql, [])
       store.turnEnded()
     }
-    const rows = store.sql.exec('SELECT number, key FROM namespaces', [])
-    for (let row = rows.next(); row !== undefined; row = rows.next()) {
+    for (const row of readAll(store, 'SELECT number, key FROM namespaces', [])) {
       this.#knowNamespace(row[0] as number, row[1] as string)
     }
     return store
@@ -294,12 +292,8 @@ export class Catalogue implements AlarmSource {
     return row === undefined ? undefined : this.#entry(row)
   }
 
-  // Read to the end at once: an open cursor would be in the way of a checkpoint.
   #query(sql: string, values: readonly unknown[]): SqlValue[][] {
-    const result = this.#usable().sql.exec(sql, values)
-    const rows: SqlValue[][] = []
-    for (let row = result.next(); row !== undefined; row = result.next()) rows.push(row)
-    return rows
+    return readAll(this.#usable(), sql, values)
   }
 
   #entry([namespace, id, name, alarm]: SqlValue[]): CatalogueEntry {
@@ -310,6 +304,14 @@ export class Catalogue implements AlarmSource {
       alarmAt: alarm as number | null,
     }
   }
+}
+
+// To the end at once: an open read would be in the way of a checkpoint.
+function readAll(store: ObjectStore, sql: string, values: readonly unknown[]): SqlValue[][] {
+  const result = store.sql.exec(sql, values)
+  const rows: SqlValue[][] = []
+  for (let row = result.next(); row !== undefined; row = result.next()) rows.push(row)
+  return rows
 }
 
 function hexOf(key: string): string {

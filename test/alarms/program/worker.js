@@ -26,6 +26,13 @@ export class Sleeper extends DurableObject {
     this.ctx.storage.kv.put('value', value)
   }
 
+  tally() {
+    const { sql } = this.ctx.storage
+    sql.exec('CREATE TABLE IF NOT EXISTS tallies (n)')
+    sql.exec('INSERT INTO tallies VALUES (1)')
+    return sql.exec('SELECT count(*) AS n FROM tallies').one().n
+  }
+
   writeLong(length) {
     this.ctx.storage.kv.put('value', 'x'.repeat(length))
   }
