@@ -116,6 +116,18 @@ test('[CT2] a write that the disk refused fails, and can be made again', async (
   await catalogue.close()
 })
 
+test('[CT2] a catalogue whose disk refuses ends all the same', async () => {
+  const { catalogue, log, path } = open()
+  await catalogue.whenConfirmed()
+  catalogue.confirmed(record(1, 10, 'one'))
+  log.refuses = true
+  const writing = catalogue.updateAll()
+  const closing = catalogue.close()
+  await assert.rejects(writing, /no space/)
+  await closing
+  assert.equal(open(path).catalogue.has(keyOf(1)), false)
+})
+
 test('[CT2] what does not change is not written again', async () => {
   const { catalogue, log } = open()
   catalogue.confirmed(record(1, 10, 'one'))

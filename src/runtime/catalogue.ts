@@ -200,11 +200,17 @@ export class Catalogue implements AlarmSource {
     await new Promise<void>((resolve) => this.#usable().whenCheckpointed(resolve))
   }
 
-  /** Whoever is writing has no effect any more. */
+  /**
+   * Ends it; whoever is writing has no effect any more. What the disk refuses was derived from segments
+   * of the log, which are still there.
+   */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.whenConfirmed()
-    this.#store.close()
+    const store = this.#store
+    this.#options.log.flush()
+    await new Promise<void>((resolve) => store.whenConfirmed(() => resolve()))
+    if (store.broken === undefined) store.close()
+    else store.reset()
   }
 
   *#newer(keys: Iterable<string>): Iterable<RecentEntry> {

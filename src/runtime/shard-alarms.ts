@@ -23,6 +23,7 @@ const startsMax = 100
 // With so many handlers under way, others start slowly; they must not wait for the slowest of them.
 const ringingMany = 1000
 const slowMs = 100
+const failedMs = 1000
 // Objects that alarms woke, and that nobody else asked for, leave memory early when there are more.
 const wokenMax = 500
 
@@ -72,23 +73,49 @@ export class ShardAlarms {
     })
   }
 
+  // The catalogue's disk may fail. Whoever told of a commit must not hear of that: it is tried again.
   #plan(): void {
     if (this.#isStopped) return
+    try {
+      this.#planNext()
+    } catch (error) {
+      this.#cannotRead(error)
+    }
+  }
+
+  #cannotRead(error: unknown): void {
+    this.#options.report('Cannot read which alarms are due', error)
+    this.#wakeAfter(failedMs)
+  }
+
+  #planNext(): void {
     const next = this.#schedule.nextAt()
     if (next === undefined) return
     const now = this.#options.clock.unixMs()
     const pauseMs = this.#schedule.ringingCount < ringingMany ? 0 : slowMs
     const at = Math.min(Math.max(next, now + pauseMs), now + sleepMsMax)
-    if (at >= this.#timerAt) return
+    if (at < this.#timerAt) this.#wakeAfter(at - now)
+  }
+
+  #wakeAfter(delayMs: number): void {
     this.#timer?.cancel()
-    this.#timerAt = at
-    this.#timer = this.#options.timers.after(at - now, () => this.#wake())
+    this.#timerAt = this.#options.clock.unixMs() + delayMs
+    this.#timer = this.#options.timers.after(delayMs, () => this.#wake())
   }
 
   #wake(): void {
     this.#timerAt = Number.POSITIVE_INFINITY
-    for (const ring of this.#schedule.takeDue(this.#options.clock.unixMs(), startsMax)) {
-      this.#ring(ring)
+    const now = this.#options.clock.unixMs()
+    try {
+      // One by one: what is taken rings, also when the next cannot be read.
+      for (let started = 0; started < startsMax; started += 1) {
+        const [ring] = this.#schedule.takeDue(now, 1)
+        if (ring === undefined) break
+        this.#ring(ring)
+      }
+    } catch (error) {
+      this.#cannotRead(error)
+      return
     }
     this.#plan()
   }

@@ -58,7 +58,12 @@ export class ShardLog {
       onConfirmed: (record) => this.#onConfirmed(record),
       onSegmentFull: () => void this.#checkpointFull(),
     })
-    this.catalogue = openCatalogue(folder, this.#log)
+    try {
+      this.catalogue = openCatalogue(folder, this.#log)
+    } catch (error) {
+      void this.#log.close()
+      throw error
+    }
     for (const entry of entries) this.catalogue.know(entry)
     const { confirmDelayMs } = options
     this.commits =
@@ -107,7 +112,11 @@ export class ShardLog {
 
   /** Ends the log. Every store must be closed. */
   async close(): Promise<void> {
-    await this.catalogue.close()
+    try {
+      await this.catalogue.close()
+    } catch (error) {
+      console.error('sluice: cannot close the catalogue; the next start recovers it:', error)
+    }
     await this.#log.close()
     this.#folder.release()
   }
