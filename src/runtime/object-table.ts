@@ -21,12 +21,16 @@ export interface ObjectTableOptions {
   readonly log: CommitLog
   /** What recovery found in the log and in no file; the table owns it from now on. */
   readonly pending: Map<string, PendingState>
+  /** Objects whose files recovery has written to, without a sync. */
+  readonly restored: Iterable<string>
   readonly clock: Clock
   readonly timers: Timers
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
   /** Whether an object must have a database file, and may not begin anew without. [CT3] */
   readonly isKnown: (key: string) => boolean
+  /** What the object's id was made from, if that is known. */
+  readonly nameOf: (key: string) => string | undefined
   readonly report: (message: string, error: unknown) => void
 }
 
@@ -42,12 +46,15 @@ export class ObjectTable {
   // What the log has, and the file has not, of objects whose store is not open.
   readonly #pending: Map<string, PendingState>
   // Who waits for the checkpoint of an object; asked again of the next store when one is reset.
-  readonly #checkpoints = new Map<string, () => void>()
+  readonly #checkpoints = new Map<string, (store: ObjectStore) => void>()
   readonly #folders = new Set<string>()
+  // Objects whose files have changed since they were last synced.
+  readonly #unsynced: Set<string>
 
   constructor(options: ObjectTableOptions) {
     this.#options = options
     this.#pending = options.pending
+    this.#unsynced = new Set(options.restored)
   }
 
   get options(): ObjectTableOptions {
@@ -88,39 +95,47 @@ export class ObjectTable {
       log,
       pending,
       isKnown: () => isKnown(key),
+      onFileChanged: () => this.#unsynced.add(key),
     })
     this.#pending.delete(key)
     this.#stores.set(key, store)
-    const done = this.#checkpoints.get(key)
-    if (done !== undefined) store.whenCheckpointed(done)
+    this.#checkpoints.get(key)?.(store)
     return store
   }
 
   /**
-   * Brings everything that is confirmed of the object into its database file. At most one call for an
-   * object at a time.
+   * Lets the log forget what it holds of the object now; its file, if it has changed, has to be synced.
+   * At most one call for an object at a time.
+   *
+   * @param mayCarry what is small may be told to the log once more, instead of going into the file
    */
-  checkpoint(key: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#checkpoints.delete(key)
-        resolve()
-      }
-      const store = this.#stores.get(key)
-      // Closed with nothing but its file.
-      if (store === undefined && !this.#pending.has(key)) {
-        resolve()
-        return
-      }
-      this.#checkpoints.set(key, done)
-      try {
-        if (store === undefined) this.openStore(key)
-        else store.whenCheckpointed(done)
-      } catch (error) {
-        this.#checkpoints.delete(key)
-        reject(error as Error)
-      }
-    })
+  async checkpoint(key: string, mayCarry: boolean): Promise<void> {
+    const isOpen = this.#stores.has(key)
+    // Closed with nothing but its file.
+    if (!isOpen && !this.#pending.has(key)) return
+    const done = Promise.withResolvers<void>()
+    const ask = (store: ObjectStore): void => store.whenCheckpointed(done.resolve, { mayCarry })
+    this.#checkpoints.set(key, ask)
+    try {
+      const store = this.openStore(key, this.#options.nameOf(key))
+      if (isOpen) ask(store)
+      await done.promise
+    } finally {
+      this.#checkpoints.delete(key)
+    }
+    const store = this.#stores.get(key)
+    // Opened for this alone.
+    if (!isOpen && store !== undefined && !this.#residents.has(key)) this.#closeStore(key, store)
+  }
+
+  /** Those of `keys` whose files have to be synced; they count as synced from now on. */
+  takeUnsynced(keys: readonly string[]): string[] {
+    return keys.filter((key) => this.#unsynced.delete(key))
+  }
+
+  /** The sync has failed. */
+  notSynced(keys: readonly string[]): void {
+    for (const key of keys) this.#unsynced.add(key)
   }
 
   /** Forgets the resident: the next stub finds a new one. */

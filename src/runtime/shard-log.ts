@@ -24,7 +24,9 @@ export interface ShardLogOptions {
 }
 
 // How many objects are checkpointed at once: each takes a little of the event loop.
-const checkpointsAtOnce = 8
+const checkpointsAtOnce = 16
+// How many files are synced in one go: commits wait for the writer thread meanwhile.
+const syncsAtOnce = 8
 
 /** Hears of every durable commit that sets or deletes an alarm. */
 export type AlarmListener = (key: string, alarmAt: number | null) => void
@@ -38,6 +40,8 @@ export class ShardLog {
   readonly commits: CommitLog
   /** What recovery found in the log and in no database file; for the object table. */
   readonly pending: Map<string, PendingState>
+  /** Objects whose files recovery has written to, without a sync. */
+  readonly restored: readonly string[]
   readonly catalogue: Catalogue
   readonly #folder: DataFolder
   readonly #log: FileLog
@@ -47,8 +51,9 @@ export class ShardLog {
   #deadlineMs = Number.POSITIVE_INFINITY
 
   private constructor(folder: DataFolder, options: ShardLogOptions) {
-    const { report, pending, entries } = recover(folder)
+    const { report, pending, entries, restored } = recover(folder)
     this.pending = pending
+    this.restored = restored
     this.#folder = folder
     this.#log = new FileLog({
       directory: folder.logDirectory,
@@ -169,8 +174,9 @@ export class ShardLog {
       await this.#checkpointObjects(keys)
       if (this.#isLate) return
       await this.#syncFiles(keys)
-      // [CT2] After their files: whatever is in the catalogue has one.
-      await this.catalogue.update(keys)
+      // [CT2] After their files: whatever is in the catalogue has one. What has none is carried forward
+      // in the log, with its name and alarm.
+      await this.catalogue.update(keys.filter((key) => this.catalogue.hasFile(key)))
       if (this.#isLate) return
       await this.#log.dropSegments(last.number)
     }
@@ -193,7 +199,7 @@ export class ShardLog {
       return
     }
     try {
-      await this.#table?.checkpoint(key)
+      await this.#table?.checkpoint(key, this.#deadlineMs === Number.POSITIVE_INFINITY)
     } catch (error) {
       // [CT3] Its file was deleted by hand: it refuses to open, and the others go on.
       const path = pathOf(this.#folder, key)
@@ -203,6 +209,20 @@ export class ShardLog {
   }
 
   async #syncFiles(keys: readonly string[]): Promise<void> {
+    const unsynced = this.#table?.takeUnsynced(keys) ?? []
+    // The catalogue is no object of the table, and as good as always changed.
+    if (keys.includes(catalogueKey)) unsynced.push(catalogueKey)
+    try {
+      for (let i = 0; i < unsynced.length; i += syncsAtOnce) {
+        await this.#syncSome(unsynced.slice(i, i + syncsAtOnce))
+      }
+    } catch (error) {
+      this.#table?.notSynced(unsynced)
+      throw error
+    }
+  }
+
+  async #syncSome(keys: readonly string[]): Promise<void> {
     const paths = keys.map((key) => pathOf(this.#folder, key))
     try {
       await this.#log.syncFiles(paths)
@@ -226,8 +246,10 @@ function recover(folder: DataFolder): {
   report: RecoveryReport
   pending: Map<string, PendingState>
   entries: RecentEntry[]
+  restored: string[]
 } {
   const entries: RecentEntry[] = []
+  const restored: string[] = []
   const pending = new Map<string, PendingState>()
   const report = recoverLog(folder.logDirectory, (recovered) => {
     const { object, name, pageSize, databasePages, pages, kv, alarmAt, lastAlarmAt } = recovered
@@ -239,12 +261,13 @@ function recover(folder: DataFolder): {
       const path = pathOf(folder, object)
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       if (!tryRestore({ path, pageSize, databasePages, pages })) return
+      restored.push(object)
     }
     if (kv.size > 0 || alarmAt !== undefined) pending.set(object, { kv, alarmAt })
   })
   for (const path of report.deadPaths) unlinkSync(path)
   if (report.deadPaths.length > 0) syncDirectory(folder.logDirectory)
-  return { report, pending, entries }
+  return { report, pending, entries, restored }
 }
 
 // [CT3] An object whose file was deleted or cut by hand cannot be restored from the log alone. Without

@@ -95,10 +95,12 @@ export class Shard {
       directory: log.objectsDirectory,
       log: log.commits,
       pending: log.pending,
+      restored: log.restored,
       clock: systemClock,
       timers: systemTimers,
       idleMs: options.idleMs,
       isKnown: (key) => log.catalogue.hasFile(key),
+      nameOf: (key) => log.catalogue.nameOf(key),
       report,
     })
     log.checkpointWith(table)

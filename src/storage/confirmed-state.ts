@@ -9,18 +9,21 @@ export class ConfirmedState {
   readonly #kv: Map<string, Uint8Array | 'deleted'>
   #alarmAt: number | null | undefined
   walEnd = 0
+  /** See {@link PendingState.carried}. */
+  carried = 0
   /** Something of the file is confirmed: it stands for the object. */
   hasFile = false
 
   constructor(state: PendingState | undefined) {
     this.#kv = new Map(state?.kv)
     this.#alarmAt = state?.alarmAt
+    this.carried = state?.carried ?? 0
   }
 
   /** Undefined when the log has nothing that the file has not. */
   get pending(): PendingState | undefined {
     if (this.#kv.size === 0 && this.#alarmAt === undefined) return undefined
-    return { kv: this.#kv, alarmAt: this.#alarmAt }
+    return { kv: this.#kv, alarmAt: this.#alarmAt, carried: this.carried }
   }
 
   /** @param walEnd where the commit ends in the `-wal`; undefined when it has no pages */

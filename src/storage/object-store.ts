@@ -7,6 +7,7 @@ import {
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
+import { CheckpointPlan } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import { compareKeys, rangeOf } from './key-order.ts'
@@ -15,6 +16,7 @@ import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
+import { SqlPart } from './sql-part.ts'
 import { describeSqliteError, isFatal, isSqliteError, pageSize, primaryCode } from './sqlite.ts'
 import {
   Commit,
@@ -31,6 +33,10 @@ import type { WalCommit } from './wal.ts'
 // Above these the overlay is applied with the next commit.
 const overlayBytesMax = 1024 * 1024
 const overlayKeysMax = 2000
+// Up to these, what only the log has is carried forward in it rather than applied: to open the database
+// of each of many small objects would cost more than all their writes.
+const carriedBytesMax = 4096
+const carriedTimesMax = 4
 // The year 2262: the database holds nanoseconds in 64 bits.
 const alarmMsMax = 9_223_372_036_854
 const codeConstraint = 19
@@ -63,12 +69,7 @@ export class ObjectStore implements CommitSource {
   // Where this turn's part of the open implicit transaction begins, in the overlay and in SQLite.
   #turnMark = 0
   #wroteThisTurn = false
-  // SQLite takes part in the open transaction, because a statement wrote.
-  #isSqlOpen = false
-  #sqlHasEarlierTurns = false
-  #hasTurnSavepoint = false
-  // The next commit takes the overlay into the database.
-  #appliesNext = false
+  readonly #sqlPart = new SqlPart((sql) => this.#open().db.exec(sql))
   // The commit that the open transaction will become.
   #current: Commit | undefined
   // Commits made and not answered by the log, oldest first; the last `#ready.length` of them are not
@@ -81,7 +82,8 @@ export class ObjectStore implements CommitSource {
   readonly #confirmedState: ConfirmedState
   // The log has, or is about to have, the template's pages of the database that is open.
   #wasLogged = false
-  #checkpointWaiters: (() => void)[] = []
+  readonly #checkpoint = new CheckpointPlan()
+  readonly #onFileChanged: (() => void) | undefined
   #waitsForQuiet = false
 
   private constructor(options: StoreOptions) {
@@ -89,6 +91,7 @@ export class ObjectStore implements CommitSource {
     this.#object = options.object
     this.#fence = options.fence
     this.#log = options.log
+    this.#onFileChanged = options.onFileChanged
     this.#overlay = new Overlay(options.pending)
     this.#keys = new KvView(this.#overlay, (read) =>
       this.#hasFile ? this.#guard(() => read(this.#open().kv)) : undefined,
@@ -150,7 +153,7 @@ export class ObjectStore implements CommitSource {
   get databaseSize(): number {
     if (!this.#overlay.isEmpty) {
       this.#write({ allowUnconfirmed: true }, () => this.#applyOverlay())
-      this.#appliesNext = true
+      this.#checkpoint.plan('apply')
     }
     return this.sql.databaseSize
   }
@@ -238,13 +241,11 @@ export class ObjectStore implements CommitSource {
   /** The turn is over; what it wrote stays. */
   turnEnded(): void {
     if (this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
-    if (this.#hasTurnSavepoint) this.#exec('RELEASE turn')
-    this.#hasTurnSavepoint = false
-    this.#sqlHasEarlierTurns = this.#isSqlOpen
+    this.#sqlPart.turnEnded()
     this.#turnMark = this.#overlay.mark
     this.#wroteThisTurn = false
     // A turn whose constraints fail at commit must fail alone. [ST7]
-    if (this.#isSqlOpen && this.#open().sql.mayFailAtCommit) this.#commit()
+    if (this.#sqlPart.isOpen && this.#open().sql.mayFailAtCommit) this.#commit()
   }
 
   /** The turn was aborted: what it wrote is undone, what earlier turns wrote stays. [ST2] */
@@ -252,9 +253,7 @@ export class ObjectStore implements CommitSource {
     if (this.#transaction !== 'implicit' || !this.#wroteThisTurn) return
     this.#scopes.abandon(0)
     this.#overlay.undo(this.#turnMark)
-    if (this.#hasTurnSavepoint) this.#exec('ROLLBACK TO turn; RELEASE turn')
-    else if (this.#isSqlOpen && !this.#sqlHasEarlierTurns) this.#rollBackSql()
-    this.#hasTurnSavepoint = false
+    this.#sqlPart.turnAborted()
     this.#wroteThisTurn = false
   }
 
@@ -313,35 +312,43 @@ export class ObjectStore implements CommitSource {
   }
 
   /**
-   * Brings everything that is confirmed now into the database file, so that the log may forget it once
-   * the file is synced. The overlay goes through the log as pages; then the `-wal` is emptied as soon
-   * as nothing unconfirmed is in it, in a quiet moment of the object if need be. [ST4, ST21]
+   * Lets the log forget everything that it holds of the object now. What is in the `-wal` goes into the
+   * database file, as soon as nothing unconfirmed is in it, in a quiet moment of the object if need be;
+   * the file must then be synced. The overlay goes into the file as well, through the log as pages, or
+   * is told to the log once more when it is small. [ST4, ST21, ST22]
    *
    * Must be called outside of turns.
    *
    * @param done called once, unless the store is reset or closed before
+   * @param options.mayCarry false: everything has to be in the file
    */
-  whenCheckpointed(done: () => void): void {
-    this.#checkpointWaiters.push(done)
+  whenCheckpointed(done: () => void, options: { readonly mayCarry?: boolean } = {}): void {
+    this.#checkpoint.ask(done)
     if (!this.#overlay.isEmpty) {
-      this.#appliesNext = true
+      const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
+      const isSmall = this.#overlay.bytes <= carriedBytesMax && carried < carriedTimesMax
+      this.#checkpoint.plan(isSmall && options.mayCarry === true ? 'carry' : 'apply')
       if (this.#transaction === 'none' && this.#failure === undefined) this.#enterWrite()
     }
     this.advanceCheckpoint()
     if (this.#transaction === 'implicit') this.#log.flush()
   }
 
+  /** Whether a database file stands for the object. */
+  get hasFile(): boolean {
+    return this.#hasFile
+  }
+
   /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
   advanceCheckpoint(): void {
-    if (this.#checkpointWaiters.length === 0 || this.#failure !== undefined) return
-    if (this.#appliesNext || this.#unconfirmedPages > 0 || this.#isSqlOpen) {
-      if (this.#isSqlOpen && !this.#appliesNext) this.#askForQuiet()
+    if (!this.#checkpoint.isAskedFor || this.#failure !== undefined) return
+    if (this.#checkpoint.waitsForLog) return
+    if (this.#unconfirmedPages > 0 || this.#sqlPart.isOpen) {
+      if (this.#sqlPart.isOpen) this.#askForQuiet()
       return
     }
     if (!this.#emptyWal()) return
-    const waiters = this.#checkpointWaiters
-    this.#checkpointWaiters = []
-    for (const done of waiters) done()
+    this.#checkpoint.finish()
   }
 
   /**
@@ -357,7 +364,7 @@ export class ObjectStore implements CommitSource {
     this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
     // Without this SQLite does the same when it closes, and tells nobody when it fails; the next
     // opening drops the -wal and what was confirmed in it.
-    if (this.#database?.truncateWal() === false) {
+    if (!this.#truncateWal()) {
       throw new Error(`Cannot close the database of '${this.#object}': something still reads it`)
     }
     this.#end()
@@ -379,7 +386,10 @@ export class ObjectStore implements CommitSource {
       this.#database.wal.truncate(this.#confirmedState.walEnd)
       this.#end()
     }
-    if (this.#state === 'closed' && existsSync(this.path)) recoverFromWal(this.path)
+    if (this.#state === 'closed' && existsSync(this.path)) {
+      recoverFromWal(this.path)
+      this.#onFileChanged?.()
+    }
     this.#state = 'reset'
     return this.#confirmedState.pending
   }
@@ -393,14 +403,10 @@ export class ObjectStore implements CommitSource {
     return this.#database
   }
 
-  #exec(sql: string): void {
-    this.#open().db.exec(sql)
-  }
-
   #runSql<T>(statement: { readonly writes: boolean; run(): T }): T {
     if (!statement.writes) return this.#read(() => statement.run())
     return this.#write(undefined, () => {
-      this.#enterSql()
+      this.#sqlPart.enter(this.#scopes)
       return statement.run()
     })
   }
@@ -429,25 +435,8 @@ export class ObjectStore implements CommitSource {
     this.#wroteThisTurn = true
   }
 
-  // Lets SQLite take part in the open transaction, with a savepoint for the turn, when earlier turns
-  // have written, and for each scope that is open: each can be undone on its own.
-  #enterSql(): void {
-    if (!this.#isSqlOpen) {
-      this.#exec('BEGIN')
-      this.#isSqlOpen = true
-      this.#sqlHasEarlierTurns = false
-    } else if (this.#sqlHasEarlierTurns && !this.#hasTurnSavepoint) {
-      this.#exec('SAVEPOINT turn')
-      this.#hasTurnSavepoint = true
-    }
-    for (const scope of this.#scopes.withoutSql()) {
-      this.#exec(`SAVEPOINT ${scope.savepoint}`)
-      scope.isInSql = true
-    }
-  }
-
   #applyOverlay(): void {
-    this.#enterSql()
+    this.#sqlPart.enter(this.#scopes)
     this.#open().apply(this.#overlay)
   }
 
@@ -455,7 +444,7 @@ export class ObjectStore implements CommitSource {
   #clearDatabase(): void {
     const savepoint = this.#openSavepoint()
     try {
-      this.#enterSql()
+      this.#sqlPart.enter(this.#scopes)
       this.#open().clear(new Error('SQLite query was canceled because the database was deleted.'))
       savepoint.commit()
     } catch (error) {
@@ -471,7 +460,7 @@ export class ObjectStore implements CommitSource {
     } catch (error) {
       if (!isSqliteError(error)) throw error
       const described = new Error(describeSqliteError(error))
-      const lostTransaction = this.#isSqlOpen && this.#database?.db.isTransaction === false
+      const lostTransaction = this.#sqlPart.isOpen && this.#database?.db.isTransaction === false
       if (isFatal(error) || lostTransaction) this.#break({ error: described, isLasting: true })
       throw described
     }
@@ -494,11 +483,12 @@ export class ObjectStore implements CommitSource {
     const scope: Scope = this.#openScope(
       name,
       () => {
-        if (scope.isInSql) this.#guard(() => this.#exec(`RELEASE ${name}`))
+        if (scope.isInSql) this.#guard(() => this.#open().db.exec(`RELEASE ${name}`))
       },
       () => {
         this.#overlay.undo(mark)
-        if (scope.isInSql) this.#guard(() => this.#exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
+        if (scope.isInSql)
+          this.#guard(() => this.#open().db.exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
       },
     )
     return scope
@@ -506,32 +496,30 @@ export class ObjectStore implements CommitSource {
 
   #rollBack(): void {
     this.#overlay.undo(0)
-    if (this.#isSqlOpen) this.#rollBackSql()
+    this.#sqlPart.rollBack()
     this.#follow(this.#endTransaction())
     // A checkpoint that was asked for meanwhile has not got its commit.
-    if (this.#appliesNext && !this.#overlay.isEmpty) this.#enterWrite()
-  }
-
-  #rollBackSql(): void {
-    this.#isSqlOpen = false
-    this.#exec('ROLLBACK')
+    if (this.#checkpoint.nextCommit !== undefined && !this.#overlay.isEmpty) this.#enterWrite()
   }
 
   #commit(): void {
     assert(this.#scopes.depth === 0, 'a transaction is committed with a savepoint open in it')
     const { bytes, keyCount, isEmpty } = this.#overlay
     const isLarge = bytes > overlayBytesMax || keyCount > overlayKeysMax
-    const applies = !isEmpty && (this.#appliesNext || isLarge)
+    const applies = !isEmpty && (isLarge || this.#checkpoint.nextCommit === 'apply')
     let written: WalCommit | undefined
     try {
       if (applies) this.#applyOverlay()
-      if (this.#isSqlOpen) written = this.#commitSql()
+      if (this.#sqlPart.isOpen) written = this.#commitSql()
     } catch (error) {
       this.#break(commitFailure(error))
       return
     }
     const commit = this.#endTransaction()
-    this.#appliesNext = false
+    if (this.#overlay.hasDirty) this.#confirmedState.carried = 0
+    const carries = !applies && this.#checkpoint.nextCommit === 'carry'
+    if (carries) this.#carry()
+    this.#checkpoint.committed(applies || carries ? commit : undefined)
     const { kv, alarmAt } = this.#overlay.takeDirty()
     if (applies) this.#overlay.clear()
     if (written === undefined && kv.length === 0 && alarmAt === undefined && !applies) {
@@ -563,12 +551,19 @@ export class ObjectStore implements CommitSource {
     })
   }
 
+  // [ST22] With the name, which only the log may have as well.
+  #carry(): void {
+    if (!this.#overlay.hasDirty) this.#confirmedState.carried += 1
+    this.#overlay.carry()
+    this.#unloggedName = this.#name
+  }
+
   #commitSql(): WalCommit | undefined {
     const { db, wal } = this.#open()
     // First: what is committed must be readable.
     wal.open()
     db.exec('COMMIT')
-    this.#isSqlOpen = false
+    this.#sqlPart.ended()
     return wal.readCommit()
   }
 
@@ -587,8 +582,6 @@ export class ObjectStore implements CommitSource {
     this.#current = undefined
     this.#overlay.forgetUndo()
     this.#turnMark = 0
-    this.#sqlHasEarlierTurns = false
-    this.#hasTurnSavepoint = false
     this.#wroteThisTurn = false
     return commit
   }
@@ -604,6 +597,7 @@ export class ObjectStore implements CommitSource {
     assert(this.#unconfirmed.shift() === commit, 'the log answers commits out of order')
     if (walEnd !== undefined) this.#unconfirmedPages -= 1
     this.#confirmedState.confirm(record, walEnd)
+    this.#checkpoint.confirmed(commit)
     commit.settle(undefined)
     this.advanceCheckpoint()
   }
@@ -640,7 +634,7 @@ export class ObjectStore implements CommitSource {
       if (!isSqliteError(cause)) throw cause
       this.#failure = { error, isLasting: true }
     }
-    this.#isSqlOpen = false
+    this.#sqlPart.ended()
     commit.settle(error)
   }
 
@@ -653,11 +647,20 @@ export class ObjectStore implements CommitSource {
     })
   }
 
+  #truncateWal(): boolean {
+    const database = this.#database
+    if (database === undefined) return true
+    const moves = !database.wal.isEmpty
+    if (!database.truncateWal()) return false
+    if (moves) this.#onFileChanged?.()
+    return true
+  }
+
   // A disk that does not take it breaks the store.
   #emptyWal(): boolean {
     if (this.#database === undefined) return true
     try {
-      if (!this.#database.truncateWal()) return false
+      if (!this.#truncateWal()) return false
     } catch (error) {
       // What SQLite has done to the -wal is not known, and with it where the next commit will be.
       this.#break({ error: asError(error), isLasting: true })

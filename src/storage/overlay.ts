@@ -8,6 +8,8 @@ export interface PendingState {
   readonly kv: ReadonlyMap<string, Uint8Array | 'deleted'>
   /** null: no alarm; undefined: as in the file. */
   readonly alarmAt: number | null | undefined
+  /** How often it was carried forward in the log since the object was last written to. */
+  readonly carried?: number
 }
 
 interface Undo {
@@ -100,6 +102,12 @@ export class Overlay {
   /** What was written so far stays written. */
   forgetUndo(): void {
     this.#journal.length = 0
+  }
+
+  /** The next record is to tell everything once more. */
+  carry(): void {
+    for (const key of this.#values.keys()) this.#dirty.add(key)
+    if (this.#alarmAt !== undefined) this.#dirty.add(alarm)
   }
 
   /** The operations for the next record: what was written since the last one. */

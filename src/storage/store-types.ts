@@ -11,6 +11,8 @@ export interface StoreOptions {
   readonly log: CommitLog
   /** What the log holds of the object beyond its file. */
   readonly pending?: PendingState | undefined
+  /** The database file has changed since it was last synced, if it ever was. */
+  readonly onFileChanged?: (() => void) | undefined
   /** Whether the object is known to have a database; asked only when there is none. [CT3] */
   readonly isKnown?: () => boolean
 }

@@ -38,6 +38,11 @@ export class WalReader {
     this.#fd ??= openSync(this.#path, 'r')
   }
 
+  /** No commit was read since the file was last truncated. */
+  get isEmpty(): boolean {
+    return this.#end === 0
+  }
+
   /** @returns undefined when the transaction changed nothing */
   readCommit(): WalCommit | undefined {
     assert(this.#fd !== undefined, 'a commit is read from a file that is not open')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import type { CommitRecord } from '../../src/base/index.ts'
 import type { ObjectStore } from '../../src/storage/index.ts'
 import { Bench, keysOf, readRow, replay } from './store-bench.ts'
 
@@ -134,6 +135,44 @@ test('[ST21] keys stay out of the database until a checkpoint, and go into it th
   assert.deepEqual([...bench.store.kvList({}).keys()], ['b', 'c'])
   bench.store.setListener(undefined)
   assert.deepEqual([...(bench.store.close()?.kv.keys() ?? [])], ['c'])
+})
+
+test('[ST22] small states are carried forward in the log a few times, then put into the file', () => {
+  const bench = new Bench()
+  bench.store.nameIs('small')
+  const checkpoint = (): CommitRecord | undefined => {
+    let isDone = false
+    bench.store.whenCheckpointed(
+      () => {
+        isDone = true
+      },
+      { mayCarry: true },
+    )
+    bench.flushAndConfirm()
+    assert.ok(isDone)
+    return bench.log.confirmedRecords.at(-1)
+  }
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.turn(() => bench.store.setAlarm(5))
+  bench.flushAndConfirm()
+  for (let i = 0; i < 4; i += 1) {
+    const record = checkpoint()
+    assert.deepEqual(
+      [record?.kv.length, record?.alarmAt, record?.name, record?.kvApplied],
+      [1, 5, 'small', false],
+    )
+    bench.store.setListener(undefined)
+    bench.open(bench.store.close())
+    bench.store.nameIs('small')
+  }
+  assert.ok(!existsSync(bench.path))
+  bench.turn(() => bench.store.kvPut('b', 1))
+  assert.deepEqual(checkpoint()?.kv.length, 2)
+  for (let i = 0; i < 4; i += 1) assert.equal(checkpoint()?.kvApplied, false)
+  assert.equal(checkpoint()?.kvApplied, true)
+  assert.ok(existsSync(bench.path))
+  bench.turn(() => bench.store.kvPut('large', 'x'.repeat(5000)))
+  assert.equal(checkpoint()?.kvApplied, true)
 })
 
 test('[ST21] a turn that writes keys and rows is one record', () => {
