@@ -1,22 +1,31 @@
+import type { Owner } from '../turns/index.ts'
 import {
   type ByteSource,
-  isStreamUsed,
-  OwnerSource,
-  readAll,
   concatenate,
+  connectionLost,
+  readAll,
   sourceOfHostStream,
-  streamForOwner,
 } from './byte-source.ts'
+import { bytesOfChunk } from './chunk.ts'
 import { gated, ownerHere } from './gated.ts'
 import { native } from './native.ts'
-import type { Owner } from '../turns/index.ts'
+import { OwnerSource, RelayedSource } from './owner-source.ts'
+import { isStreamUsed, knownLength, setKnownLength, streamOf, takeSource } from './user-readable.ts'
 
 /** A body between two owners, or between an owner and the host. */
 export type BodyMessage =
   | { readonly kind: 'none' }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'source'; readonly source: ByteSource }
+  | BodySource
+
+/** Bytes that are still to be read. */
+export interface BodySource {
+  readonly kind: 'source'
+  readonly source: ByteSource
+  /** How many bytes there will be, where that is known. */
+  readonly length?: number | undefined
+}
 
 /** A body inside its object: also a stream that user code made or asked for. */
 export type Content = BodyMessage | { readonly kind: 'stream'; readonly stream: ReadableStream }
@@ -44,7 +53,7 @@ export abstract class Body {
     const content = this.#content
     if (content.kind === 'none') return null
     if (content.kind === 'stream') return content.stream
-    const stream = this.#isTaken ? usedStream() : streamOf(content)
+    const stream = this.#isTaken ? usedStream() : streamOfContent(content)
     this.#content = { kind: 'stream', stream }
     return stream
   }
@@ -95,21 +104,31 @@ export abstract class Body {
    */
   takeBody(owner: Owner | undefined): BodyMessage {
     const content = this.#take()
-    if (content.kind !== 'stream') return content
-    if (owner === undefined) {
-      return { kind: 'source', source: sourceOfHostStream(content.stream) }
+    switch (content.kind) {
+      case 'stream': {
+        const { stream } = content
+        const length = knownLength(stream)
+        return { kind: 'source', source: sourceOfStream(owner, stream), length }
+      }
+      case 'source':
+        if (owner === undefined) return content
+        return { ...content, source: new RelayedSource(owner, content.source) }
+      default:
+        return content
     }
-    return { kind: 'source', source: new OwnerSource(owner, content.stream) }
   }
 
   /** Content for a second object that can be read independently of this one. */
   protected forkContent(): Content {
+    if (this.bodyUsed) {
+      throw new TypeError('This ReadableStream is currently locked to a reader,')
+    }
     this.#requireUnused()
     const content = this.#content
     if (content.kind === 'none' || content.kind === 'text' || content.kind === 'bytes') {
       return content
     }
-    const stream = content.kind === 'stream' ? content.stream : streamOf(content)
+    const stream = content.kind === 'stream' ? content.stream : streamOfContent(content)
     const [mine, other] = stream.tee()
     this.#content = { kind: 'stream', stream: mine }
     return { kind: 'stream', stream: other }
@@ -180,8 +199,9 @@ export function extractContent(body: unknown): { content: Content; contentType: 
     const host = new native.Response(body)
     const stream = host.body
     if (stream === null) return { content: none, contentType: null }
+    const length = body instanceof Blob ? body.size : undefined
     return {
-      content: { kind: 'source', source: sourceOfHostStream(stream) },
+      content: { kind: 'source', source: sourceOfHostStream(stream), length },
       contentType: host.headers.get('content-type'),
     }
   }
@@ -199,7 +219,9 @@ async function bytesOf(content: Content): Promise<Uint8Array> {
     case 'source': {
       const owner = ownerHere()
       const read = (): Promise<Uint8Array> => readAll(content.source)
-      return owner === undefined ? read() : gated(owner, read)
+      if (owner === undefined) return read()
+      const stopListening = owner.onBroken(() => content.source.cancel(connectionLost()))
+      return gated(owner, read).finally(stopListening)
     }
     case 'stream':
       return readStream(content.stream)
@@ -213,34 +235,35 @@ async function readStream(stream: ReadableStream): Promise<Uint8Array> {
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return concatenate(chunks)
-    if (value instanceof ArrayBuffer) chunks.push(new Uint8Array(value))
-    else if (ArrayBuffer.isView(value)) {
-      chunks.push(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-    } else {
-      throw new TypeError(
-        `Cannot read a body: a chunk is of type ${typeof value}, bytes (ArrayBuffer or view) were wanted`,
-      )
+    const bytes = typeof value === 'string' ? undefined : bytesOfChunk(value)
+    if (bytes === undefined) {
+      throw new TypeError('This ReadableStream did not return bytes.')
     }
+    chunks.push(bytes)
   }
 }
 
-function streamOf(content: Exclude<BodyMessage, { kind: 'none' }>): ReadableStream<Uint8Array> {
-  if (content.kind === 'source') {
-    const owner = ownerHere()
-    if (owner === undefined)
-      throw new TypeError(
-        'Cannot read a body as a stream: no code of an object or worker is running',
-      )
-    return streamForOwner(owner, content.source)
-  }
+// [SM3] What nobody has read from does not run through the owner's turns.
+function sourceOfStream(owner: Owner | undefined, stream: ReadableStream): ByteSource {
+  const source = takeSource(stream)
+  if (owner === undefined) return source ?? sourceOfHostStream(stream)
+  return source === undefined ? new OwnerSource(owner, stream) : new RelayedSource(owner, source)
+}
+
+function streamOfContent(
+  content: Exclude<BodyMessage, { kind: 'none' }>,
+): ReadableStream<Uint8Array> {
+  if (content.kind === 'source') return streamOf(content.source, content.length)
   const bytes = content.kind === 'text' ? encoder.encode(content.text) : content.bytes.slice()
-  return new native.ReadableStream({
+  const stream = new native.ReadableStream({
     type: 'bytes',
     start(controller: ReadableByteStreamController) {
       if (bytes.length > 0) controller.enqueue(bytes)
       controller.close()
     },
   })
+  setKnownLength(stream, bytes.byteLength)
+  return stream
 }
 
 function usedStream(): ReadableStream<Uint8Array> {

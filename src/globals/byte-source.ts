@@ -1,139 +1,48 @@
-import * as nodeStream from 'node:stream'
-import { type Entry, type Owner, rootContext, runAsHost } from '../turns/index.ts'
+import { DurableError } from '../base/index.ts'
+import { type Owner, rootContext, runAsHost } from '../turns/index.ts'
 import { native } from './native.ts'
 
-/** What a read gives: bytes, the end, or the error that ended the bytes too early. */
+/** What a read gives: bytes (never none), the end, or the error that ended the bytes too early. */
 export type Piece =
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: unknown }
 
 /**
- * The bytes of a body on their way between two owners, or between an owner and the host. Pulled one
- * piece at a time, so a slow reader slows the writer down.
+ * The bytes of a stream on their way between two owners, or between an owner and the host. Pulled
+ * one piece at a time, so a slow reader slows the writer down. [SM6]
  */
 export interface ByteSource {
   /**
-   * Asks for the next piece; at most one read is under way. `callback` is called once, by host code.
-   * After `end` or `error` there is nothing more to read.
+   * Asks for the next piece; at most one read is under way. `callback` is called once, by host code,
+   * also when the source is cancelled or its owner breaks meanwhile. After `end` or `error` there is
+   * nothing more to read.
    */
   read(callback: (piece: Piece) => void): void
-  /** Nobody will read on. */
+  /** Nobody will read on. A read under way is answered. Does nothing after the end. */
   cancel(reason: unknown): void
 }
 
-/**
- * The bytes of a stream made by user code. Each read enters the owner as an event, and each chunk,
- * the end and an error leave through its output gate. [EG9]
- */
-export class OwnerSource implements ByteSource {
-  readonly #owner: Owner
-  readonly #entry: Entry
-  readonly #reader: ReadableStreamDefaultReader<unknown>
-
-  constructor(owner: Owner, stream: ReadableStream) {
-    this.#owner = owner
-    this.#entry = owner.entry()
-    this.#reader = stream.getReader()
-  }
-
-  read(callback: (piece: Piece) => void): void {
-    let isDone = false
-    const finish = (piece: Piece): void => {
-      if (isDone) return
-      isDone = true
-      stopListening()
-      runAsHost(() => callback(piece))
-    }
-    const stopListening = this.#owner.onBroken((error) => finish({ kind: 'error', error }))
-    if (isDone) return
-    this.#owner.waitStarted()
-    const leave = (piece: Piece): void => {
-      this.#owner.waitEnded()
-      this.#owner.egress({
-        released: () => finish(piece),
-        dropped: (error) => finish({ kind: 'error', error }),
-      })
-    }
-    this.#entry.deliver(() => {
-      this.#reader.read().then(
-        ({ done, value }) => leave(done ? { kind: 'end' } : chunkOf(value)),
-        (error: unknown) => leave({ kind: 'error', error }),
-      )
-    })
-  }
-
-  cancel(reason: unknown): void {
-    this.#entry.deliver(() => {
-      this.#reader.cancel(reason).catch(() => {
-        // The user's cancel() failed after nobody was interested any more; nobody to tell.
-      })
-    })
-  }
-}
-
-// The chunk is copied: user code may write to the buffer it enqueued while the bytes wait.
-function chunkOf(value: unknown): Piece {
-  if (value instanceof ArrayBuffer) {
-    return { kind: 'chunk', bytes: new Uint8Array(value.slice(0)) }
-  }
-  if (ArrayBuffer.isView(value)) {
-    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    return { kind: 'chunk', bytes: bytes.slice() }
-  }
-  return {
-    kind: 'error',
-    error: new TypeError(
-      `Cannot send a chunk of a body: it is of type ${value === null ? 'null' : typeof value}, bytes (ArrayBuffer or view) were wanted`,
-    ),
-  }
-}
-
-/** A stream for user code whose chunks arrive as delivered events. [GL4] */
-export function streamForOwner(owner: Owner, source: ByteSource): ReadableStream<Uint8Array> {
-  const entry = owner.entry()
-  const pull = (controller: ReadableByteStreamController): Promise<void> =>
-    new Promise((resolve) => {
-      owner.waitStarted()
-      source.read((piece) => {
-        entry.deliver(() => {
-          owner.waitEnded()
-          enqueue(controller, piece)
-          resolve()
-        })
-      })
-    })
-  const cancel = (reason: unknown): void => {
-    owner.egress({ released: () => source.cancel(reason), dropped: () => source.cancel(reason) })
-  }
-  return new native.ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 })
-}
-
-function enqueue(controller: ReadableByteStreamController, piece: Piece): void {
-  switch (piece.kind) {
-    case 'chunk':
-      controller.enqueue(piece.bytes)
-      return
-    case 'end':
-      controller.close()
-      controller.byobRequest?.respond(0)
-      return
-    case 'error':
-      controller.error(piece.error)
-  }
+/** The other side of a stream is gone: it was dropped, or its process ended. */
+export function connectionLost(): Error {
+  return new DurableError('Network connection lost.', { retryable: true })
 }
 
 /** The bytes of a stream that the host made (undici, Blob, the embedding program). */
 export function sourceOfHostStream(stream: ReadableStream<Uint8Array>): ByteSource {
   const reader = rootContext(() => stream.getReader())
+  const read = (callback: (piece: Piece) => void): void => {
+    reader.read().then(
+      ({ done, value }) => {
+        if (done) callback({ kind: 'end' })
+        else if (value.byteLength === 0) read(callback)
+        else callback({ kind: 'chunk', bytes: value })
+      },
+      (error: unknown) => callback({ kind: 'error', error }),
+    )
+  }
   return {
-    read: (callback) =>
-      runAsHost(() => {
-        reader.read().then(
-          ({ done, value }) => callback(done ? { kind: 'end' } : { kind: 'chunk', bytes: value }),
-          (error: unknown) => callback({ kind: 'error', error }),
-        )
-      }),
+    read: (callback) => runAsHost(() => read(callback)),
     cancel: (reason) =>
       runAsHost(() => {
         reader.cancel(reason).catch(() => {
@@ -145,23 +54,36 @@ export function sourceOfHostStream(stream: ReadableStream<Uint8Array>): ByteSour
 
 /** A stream for host code. */
 export function hostStreamOf(source: ByteSource): ReadableStream<Uint8Array> {
-  return rootContext(
-    () =>
-      new native.ReadableStream(
-        {
-          type: 'bytes',
-          pull: (controller: ReadableByteStreamController) =>
-            new Promise<void>((resolve) => {
-              source.read((piece) => {
-                enqueue(controller, piece)
-                resolve()
-              })
-            }),
-          cancel: (reason) => source.cancel(reason),
-        },
-        { highWaterMark: 0 },
-      ),
-  )
+  return rootContext(() => {
+    let isOver = false
+    const pull = (controller: ReadableByteStreamController): Promise<void> =>
+      new Promise((resolve) => {
+        source.read((piece) => {
+          if (!isOver) enqueuePiece(controller, piece)
+          resolve()
+        })
+      })
+    const cancel = (reason: unknown): void => {
+      isOver = true
+      source.cancel(reason)
+    }
+    return new native.ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 })
+  })
+}
+
+/** Gives a piece to a byte stream that asked for one. */
+export function enqueuePiece(controller: ReadableByteStreamController, piece: Piece): void {
+  switch (piece.kind) {
+    case 'chunk':
+      controller.enqueue(piece.bytes)
+      return
+    case 'end':
+      controller.close()
+      controller.byobRequest?.respond(0)
+      return
+    case 'error':
+      controller.error(piece.error)
+  }
 }
 
 /** Reads `source` to its end, in host code; the caller delivers the outcome. */
@@ -184,10 +106,59 @@ export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-// Node documents it, its type package does not know it.
-const { isDisturbed } = nodeStream as unknown as { isDisturbed(stream: ReadableStream): boolean }
+/** A source that can be cut off from this side too: what is read afterwards is the error. */
+export class CutSource implements ByteSource {
+  readonly #source: ByteSource
+  readonly #ended: (() => void) | undefined
+  #waiting: ((piece: Piece) => void) | undefined
+  #over: Piece | undefined
 
-/** Whether somebody has read from `stream` or cancelled it. */
-export function isStreamUsed(stream: ReadableStream): boolean {
-  return isDisturbed(stream)
+  /** @param ended called once, when nothing more can be read for whatever reason */
+  constructor(source: ByteSource, ended?: () => void) {
+    this.#source = source
+    this.#ended = ended
+  }
+
+  read(callback: (piece: Piece) => void): void {
+    const over = this.#over
+    if (over !== undefined) {
+      runAsHost(() => callback(over))
+      return
+    }
+    this.#waiting = callback
+    this.#source.read((piece) => {
+      if (this.#over !== undefined) return
+      if (piece.kind === 'chunk') this.#answer(piece)
+      else this.#end(piece)
+    })
+  }
+
+  cancel(reason: unknown): void {
+    this.cut({ kind: 'end' }, reason)
+  }
+
+  /**
+   * Answers a read under way, and all later ones, with `piece`; cancels what is behind.
+   *
+   * @param owner whose gate the cancel waits at; it is sent at once when absent
+   */
+  cut(piece: Piece, reason: unknown, owner?: Owner): void {
+    if (this.#over !== undefined) return
+    this.#end(piece)
+    const cancel = (): void => this.#source.cancel(reason)
+    if (owner === undefined) cancel()
+    else owner.egress({ released: cancel, dropped: cancel })
+  }
+
+  #end(piece: Piece): void {
+    this.#over = piece
+    this.#answer(piece)
+    this.#ended?.()
+  }
+
+  #answer(piece: Piece): void {
+    const callback = this.#waiting
+    this.#waiting = undefined
+    if (callback !== undefined) runAsHost(() => callback(piece))
+  }
 }

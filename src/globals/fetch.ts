@@ -1,6 +1,7 @@
 import { type Owner, runAsHost } from '../turns/index.ts'
 import { type BodyMessage } from './body.ts'
 import { hostStreamOf, sourceOfHostStream } from './byte-source.ts'
+import { exchangeUnder, withLength } from './exchange.ts'
 import { gatedPromise } from './gated.ts'
 import { native } from './native.ts'
 import { type RequestMessage, UserRequest, type UserRequestInit } from './request.ts'
@@ -8,7 +9,7 @@ import { type ResponseMessage, UserResponse } from './response.ts'
 
 /**
  * `fetch` of user code: the request leaves through the output gate, the response is a delivered
- * event. [EG5, GL1]
+ * event. [EG5, GL1, SM9]
  *
  * @throws TypeError (as a rejection) for a bad URL or when the network fails
  */
@@ -25,20 +26,35 @@ export function userFetch(
   } catch (error) {
     return Promise.reject(error as Error)
   }
-  const abort = new AbortController()
-  const stopAborting = abortThroughGate(owner, request.signal, abort)
-  const { promise, resolve, reject } = gatedPromise<UserResponse>(owner)
+  const signal = request.givenSignal
+  if (signal === undefined) return sendToHost(owner, message).then(UserResponse.receive)
+  const control = new AbortController()
+  return exchangeUnder(
+    signal,
+    owner,
+    message,
+    (tied) => sendToHost(owner, tied, control.signal),
+    () => runAsHost(() => control.abort(signal.reason)),
+  )
+}
+
+function sendToHost(
+  owner: Owner,
+  message: RequestMessage,
+  signal?: AbortSignal,
+): Promise<ResponseMessage> {
+  const { promise, resolve, reject } = gatedPromise<ResponseMessage>(owner)
   const send = async (): Promise<void> => {
     try {
-      const response = await native.fetch(message.url, hostInit(message, abort.signal))
-      resolve(() => UserResponse.receive(receiveHost(response)))
+      const response = await native.fetch(message.url, hostInit(message, signal))
+      resolve(() => receiveDecoded(response))
     } catch (error) {
       reject(error)
     }
   }
   // Issued here and now: only what was written before this call holds it.
   owner.egress({ released: () => runAsHost(() => void send()), dropped: reject })
-  return promise.finally(stopAborting)
+  return promise
 }
 
 /** User code may hold a Node Request, made by a library before the globals were patched. */
@@ -85,13 +101,15 @@ export function hostBodyOf(
   }
 }
 
-function hostInit(message: RequestMessage, signal: AbortSignal): RequestInit {
+function hostInit(message: RequestMessage, signal: AbortSignal | undefined): RequestInit {
+  // The host knows the length of text and bytes itself.
+  const { headers } = message.body.kind === 'source' ? withLength(message) : message
   return {
     method: message.method,
-    headers: message.headers as [string, string][],
+    headers: headers as [string, string][],
     body: hostBodyOf(message.body),
     redirect: message.redirect,
-    signal,
+    signal: signal ?? null,
     duplex: 'half',
   } as RequestInit
 }
@@ -101,13 +119,12 @@ function bodyOfHost(stream: ReadableStream<Uint8Array> | null): BodyMessage {
   return { kind: 'source', source: sourceOfHostStream(stream) }
 }
 
-// An abort is a message too: the server sees the connection close. It waits at the gate as well.
-function abortThroughGate(owner: Owner, signal: AbortSignal, abort: AbortController): () => void {
-  const pass = (): void => {
-    const send = (): void => runAsHost(() => abort.abort(signal.reason))
-    owner.egress({ released: send, dropped: send })
-  }
-  if (signal.aborted) pass()
-  else signal.addEventListener('abort', pass, { once: true })
-  return () => signal.removeEventListener('abort', pass)
+// The host has undone the encoding of the body; handed on, its bytes must not claim to be encoded.
+function receiveDecoded(response: Response): ResponseMessage {
+  const message = receiveHost(response)
+  if (!response.headers.has('content-encoding')) return message
+  const headers = message.headers.filter(
+    ([name]) => name !== 'content-encoding' && name !== 'content-length',
+  )
+  return { ...message, headers }
 }

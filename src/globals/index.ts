@@ -7,12 +7,13 @@
 export { Body, type BodyMessage, GivenContent } from './body.ts'
 export {
   type ByteSource,
+  connectionLost,
   hostStreamOf,
   type Piece,
   readAll,
   sourceOfHostStream,
-  streamForOwner,
 } from './byte-source.ts'
+export { exchangeUnder, lendRequest, lengthOf, withLength } from './exchange.ts'
 export { hostBodyOf, messageOfHostRequest, receiveHost, toUserRequest } from './fetch.ts'
 export { callingOwner, gated, ownerHere } from './gated.ts'
 export { installGlobals, withUserClasses } from './install.ts'

@@ -1,9 +1,14 @@
+import { passAlso } from '../rpc/index.ts'
+import { UserCompressionStream, UserDecompressionStream } from './compression.ts'
 import { toUserRequest, userFetch } from './fetch.ts'
 import { callingOwner, gated, ownerHere } from './gated.ts'
+import { FixedLengthStream, IdentityTransformStream } from './identity-stream.ts'
 import { native } from './native.ts'
+import { passStream } from './passing.ts'
 import { UserRequest, type UserRequestInit } from './request.ts'
 import { UserResponse } from './response.ts'
-import { createTimerGlobals, waitFor } from './timers.ts'
+import { createTimerGlobals, setUserTimeout, waitFor } from './timers.ts'
+import { UserReadableStream } from './user-readable.ts'
 
 let isInstalled = false
 // Raised while the user's modules are evaluated: their top level has no owner yet, but what it
@@ -31,6 +36,7 @@ export function installGlobals(): void {
   inheritFrom(UserResponse, native.Response)
   definePerOwner('Request', native.Request, UserRequest)
   definePerOwner('Response', native.Response, UserResponse)
+  installStreams()
   const functions = {
     ...createTimerGlobals(),
     fetch: (input: unknown, init?: UserRequestInit) => {
@@ -51,7 +57,23 @@ export function installGlobals(): void {
     configurable: true,
     writable: true,
   })
+  gateAbortTimeout()
   gatePromises(crypto.subtle, Object.getPrototypeOf(crypto.subtle) as object)
+}
+
+function installStreams(): void {
+  passAlso(passStream)
+  definePerOwner('ReadableStream', native.ReadableStream, UserReadableStream)
+  const { CompressionStream, DecompressionStream, TransformStream } = native
+  Object.defineProperty(UserCompressionStream, 'name', { value: 'CompressionStream' })
+  Object.defineProperty(UserDecompressionStream, 'name', { value: 'DecompressionStream' })
+  definePerOwner('CompressionStream', CompressionStream, UserCompressionStream)
+  definePerOwner('DecompressionStream', DecompressionStream, UserDecompressionStream)
+  Object.setPrototypeOf(IdentityTransformStream, TransformStream)
+  Object.setPrototypeOf(IdentityTransformStream.prototype, TransformStream.prototype)
+  for (const value of [IdentityTransformStream, FixedLengthStream]) {
+    Object.defineProperty(globalThis, value.name, { value, configurable: true, writable: true })
+  }
 }
 
 function userWait(delayMs: number, options?: { signal?: AbortSignal }): Promise<void> {
@@ -96,6 +118,19 @@ function guarded(callback: () => void): () => void {
     } catch (error) {
       owner.uncaught(error)
     }
+  }
+}
+
+// `AbortSignal.timeout` of user code aborts in an event of its owner, as any timer fires. [GL2]
+function gateAbortTimeout(): void {
+  const timeout = AbortSignal.timeout
+  AbortSignal.timeout = (delayMs: number): AbortSignal => {
+    const owner = callingOwner('AbortSignal.timeout')
+    if (owner === undefined) return timeout.call(AbortSignal, delayMs)
+    const control = new AbortController()
+    const text = 'The operation was aborted due to timeout'
+    setUserTimeout(owner, () => control.abort(new DOMException(text, 'TimeoutError')), delayMs)
+    return control.signal
   }
 }
 

@@ -4,6 +4,8 @@ type Captured =
   | 'clearImmediate'
   | 'clearInterval'
   | 'clearTimeout'
+  | 'CompressionStream'
+  | 'DecompressionStream'
   | 'fetch'
   | 'Headers'
   | 'queueMicrotask'
@@ -13,11 +15,15 @@ type Captured =
   | 'setImmediate'
   | 'setInterval'
   | 'setTimeout'
+  | 'TransformStream'
+  | 'WritableStream'
 
 export const native: Readonly<Pick<typeof globalThis, Captured>> = {
   clearImmediate: globalThis.clearImmediate,
   clearInterval: globalThis.clearInterval,
   clearTimeout: globalThis.clearTimeout,
+  CompressionStream: globalThis.CompressionStream,
+  DecompressionStream: globalThis.DecompressionStream,
   fetch: globalThis.fetch,
   Headers: globalThis.Headers,
   queueMicrotask: globalThis.queueMicrotask,
@@ -27,4 +33,6 @@ export const native: Readonly<Pick<typeof globalThis, Captured>> = {
   setImmediate: globalThis.setImmediate,
   setInterval: globalThis.setInterval,
   setTimeout: globalThis.setTimeout,
+  TransformStream: globalThis.TransformStream,
+  WritableStream: globalThis.WritableStream,
 }

@@ -95,6 +95,11 @@ export class UserRequest extends Body {
     return this.#redirect
   }
 
+  /** The signal, unless nobody has one that could abort. */
+  get givenSignal(): AbortSignal | undefined {
+    return this.#signal
+  }
+
   get signal(): AbortSignal {
     this.#signal ??= new AbortController().signal
     return this.#signal

@@ -1,4 +1,5 @@
 import { copyError } from './errors.ts'
+import { passFurther } from './passable.ts'
 import { isPlainObject } from './rpc-target.ts'
 import { stubTarget } from './stub.ts'
 
@@ -57,6 +58,8 @@ class Copier {
     if (special !== undefined) return this.#keep(value, special)
     if (value instanceof Error) return this.#keep(value, copyError(value))
     if (isCloneable(value)) return this.#keep(value, structuredClone(value))
+    const further = passFurther(value)
+    if (further !== undefined) return this.#keep(value, further)
     if (value instanceof WeakMap || value instanceof WeakSet || value instanceof Promise) {
       throw dataCloneError(`#<${value.constructor.name}> could not be cloned.`)
     }

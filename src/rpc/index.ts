@@ -5,6 +5,7 @@
 
 export { copyValue, type PassSpecial } from './copy-value.ts'
 export { copyError, type RemoteTraits } from './errors.ts'
+export { passAlso } from './passable.ts'
 export {
   callRemote,
   isLookupError,

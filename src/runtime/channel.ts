@@ -2,12 +2,13 @@
 // their bodies as messages. Works over anything that sends structured-cloneable values in order.
 
 import { assert, DurableError } from '../base/index.ts'
-import type {
-  BodyMessage,
-  ByteSource,
-  Piece,
-  RequestMessage,
-  ResponseMessage,
+import {
+  type BodyMessage,
+  type ByteSource,
+  connectionLost,
+  type Piece,
+  type RequestMessage,
+  type ResponseMessage,
 } from '../globals/index.ts'
 import { copyError } from '../rpc/index.ts'
 
@@ -44,7 +45,9 @@ export interface ShardService {
   stop(): Promise<void>
 }
 
-type WireBody = Exclude<BodyMessage, { kind: 'source' }> | { kind: 'remote'; id: number }
+type WireBody =
+  | Exclude<BodyMessage, { kind: 'source' }>
+  | { readonly kind: 'remote'; readonly id: number; readonly length: number | undefined }
 type Wire<T> = Omit<T, 'body'> & { readonly body: WireBody }
 
 type Message =
@@ -56,7 +59,7 @@ type Message =
   | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
   | { readonly kind: 'read'; readonly source: number }
   | { readonly kind: 'piece'; readonly source: number; readonly piece: WirePiece }
-  | { readonly kind: 'cancel'; readonly source: number }
+  | { readonly kind: 'cancel'; readonly source: number; readonly reason: WireError | undefined }
 
 type WirePiece = Exclude<Piece, { kind: 'error' }> | { kind: 'failed'; error: WireError }
 
@@ -138,7 +141,10 @@ class Bodies {
   readonly #port: Port
   readonly #local = new Map<number, ByteSource>()
   readonly #reads = new Map<number, (piece: Piece) => void>()
+  // A body that whoever had it has dropped is cancelled. [SM8]
+  readonly #dropped = new FinalizationRegistry<number>((id) => this.#cancel(id, connectionLost()))
   #lastId = 0
+  #lostWith: Error | undefined
 
   constructor(port: Port) {
     this.#port = port
@@ -149,13 +155,17 @@ class Bodies {
     if (body.kind !== 'source') return { ...message, body }
     this.#lastId += 1
     this.#local.set(this.#lastId, body.source)
-    return { ...message, body: { kind: 'remote', id: this.#lastId } }
+    return { ...message, body: { kind: 'remote', id: this.#lastId, length: body.length } }
   }
 
   receive<T extends { readonly body: BodyMessage }>(message: Wire<T>): T {
     const body: WireBody = message.body
     if (body.kind !== 'remote') return message as unknown as T
-    return { ...message, body: { kind: 'source', source: this.#remote(body.id) } } as unknown as T
+    const { id, length } = body
+    return {
+      ...message,
+      body: { kind: 'source', source: this.#remote(id), length },
+    } as unknown as T
   }
 
   /** @returns whether the message was about a body */
@@ -168,13 +178,15 @@ class Bodies {
       else read?.(piece)
     } else if (message.kind === 'read') this.#read(message.source)
     else if (message.kind === 'cancel') {
-      this.#local.get(message.source)?.cancel(undefined)
-      this.#local.delete(message.source)
+      const { source, reason } = message
+      this.#local.get(source)?.cancel(reason === undefined ? undefined : receiveError(reason))
+      this.#local.delete(source)
     } else return false
     return true
   }
 
   lost(error: Error): void {
+    this.#lostWith = error
     for (const source of this.#local.values()) source.cancel(error)
     this.#local.clear()
     const reads = [...this.#reads.values()]
@@ -191,14 +203,29 @@ class Bodies {
     })
   }
 
+  #cancel(id: number, reason: unknown): void {
+    const read = this.#reads.get(id)
+    this.#reads.delete(id)
+    const wire = reason === undefined ? undefined : sendError(reason)
+    this.#port.send({ kind: 'cancel', source: id, reason: wire } satisfies Message)
+    read?.({ kind: 'end' })
+  }
+
   #remote(id: number): ByteSource {
-    return {
+    const source: ByteSource = {
       read: (callback) => {
+        const lost = this.#lostWith
+        if (lost !== undefined) {
+          callback({ kind: 'error', error: lost })
+          return
+        }
         this.#reads.set(id, callback)
         this.#port.send({ kind: 'read', source: id } satisfies Message)
       },
-      cancel: () => this.#port.send({ kind: 'cancel', source: id } satisfies Message),
+      cancel: (reason) => this.#cancel(id, reason),
     }
+    this.#dropped.register(source, id)
+    return source
   }
 }
 

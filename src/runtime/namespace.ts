@@ -1,11 +1,17 @@
 import {
+  exchangeUnder,
+  lendRequest,
+  native,
   ownerHere,
+  receiveHost,
+  type RequestMessage,
+  type ResponseMessage,
   toUserRequest,
   UserRequest,
   type UserRequestInit,
   UserResponse,
+  withLength,
 } from '../globals/index.ts'
-import { native, receiveHost, type ResponseMessage } from '../globals/index.ts'
 import { IdFactory, type ObjectId } from '../names/index.ts'
 import { type Callee, DurableObject, rpcTarget, sendCall } from '../objects/index.ts'
 import { createObjectStub, lookupError } from '../rpc/index.ts'
@@ -77,12 +83,32 @@ async function fetchFrom(
   init?: UserRequestInit,
 ): Promise<UserResponse> {
   const request = new UserRequest(toUserRequest(input), init)
-  const message = request.take(ownerHere())
+  const owner = ownerHere()
+  const message = withLength(request.take(owner))
+  const signal = request.givenSignal
+  if (signal === undefined || owner === undefined) {
+    return sendRequest(findCallee, message, UserResponse.receive)
+  }
+  const findUnlessAborted = (): Callee => {
+    signal.throwIfAborted()
+    return findCallee()
+  }
+  return exchangeUnder(signal, owner, message, (tied) =>
+    sendRequest(findUnlessAborted, tied, (response) => response),
+  )
+}
+
+function sendRequest<T>(
+  findCallee: () => Callee,
+  message: RequestMessage,
+  receive: (response: ResponseMessage) => T,
+): Promise<T> {
+  const lent = lendRequest(message)
   return sendCall(findCallee, {
     kind: 'fetch',
-    invoke: (instance) => callFetch(instance, UserRequest.receive(message)),
-    pack: packResponse,
-    unpack: (packed) => UserResponse.receive(packed as ResponseMessage),
+    invoke: (instance) => callFetch(instance, UserRequest.receive(lent.message)),
+    pack: (value) => lent.answered(packResponse(value)),
+    unpack: (packed) => receive(packed as ResponseMessage),
   })
 }
 

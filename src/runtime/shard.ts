@@ -1,5 +1,6 @@
 import {
   installGlobals,
+  lendRequest,
   type RequestMessage,
   type ResponseMessage,
   UserRequest,
@@ -134,10 +135,11 @@ export class Shard {
     this.#activeRequests += 1
     const owner = new WorkerRequest(this.#handler, (error) => report('worker', error))
     const ctx = new ExecutionContext(owner)
+    const lent = lendRequest(message)
     owner.deliver({
       kind: 'fetch',
-      invoke: (handler) => this.#callWorker(handler, UserRequest.receive(message), ctx),
-      pack: packResponse,
+      invoke: (handler) => this.#callWorker(handler, UserRequest.receive(lent.message), ctx),
+      pack: (value) => lent.answered(packResponse(value)),
       reply: (packed) =>
         runAsHost(() => {
           this.#requestEnded()

@@ -1,6 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { ByteSource, Piece, RequestMessage, ResponseMessage } from '../globals/index.ts'
+import {
+  type BodyMessage,
+  type ByteSource,
+  connectionLost,
+  lengthOf,
+  type Piece,
+  type RequestMessage,
+  type ResponseMessage,
+} from '../globals/index.ts'
 
 /** What answers requests: a shard. */
 export interface RequestHandler {
@@ -14,7 +22,10 @@ export interface RequestHandler {
 export interface HttpServer {
   readonly host: string
   readonly port: number
-  /** Accepts no more connections, lets answers under way finish, and resolves when all are closed. */
+  /**
+   * Accepts no more connections, lets answers under way finish (10 s at most; then they are cut off),
+   * and resolves when all are closed.
+   */
   close(): Promise<void>
 }
 
@@ -26,8 +37,9 @@ export interface HttpServer {
  */
 export async function serveHttp(
   handler: RequestHandler,
-  options: { readonly host: string; readonly port: number },
+  options: { readonly host: string; readonly port: number; readonly drainMs?: number },
 ): Promise<HttpServer> {
+  const { drainMs = 10_000 } = options
   const server = createServer((incoming, outgoing) => serve(handler, incoming, outgoing))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -42,7 +54,12 @@ export async function serveHttp(
     port,
     close: () =>
       new Promise((resolve, reject) => {
-        server.close((error) => (error === undefined ? resolve() : reject(error)))
+        const timer = setTimeout(() => server.closeAllConnections(), drainMs)
+        server.close((error) => {
+          clearTimeout(timer)
+          if (error === undefined) resolve()
+          else reject(error)
+        })
         server.closeIdleConnections()
       }),
   }
@@ -56,15 +73,13 @@ function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: Ser
     sendText(outgoing, 400, (error as Error).message)
     return
   }
-  const { body } = message
-  // Read in part or not at all: the rest is thrown away, so that the connection can be used again.
-  if (body.kind === 'source') outgoing.on('finish', () => body.source.cancel(undefined))
   const fail = (error: unknown): void => {
     // The program's error is for its author; the client learns only that it failed.
     console.error(`sluice: uncaught error in the worker (${message.method} ${message.url}):`, error)
     if (outgoing.headersSent) outgoing.destroy()
     else sendText(outgoing, 500, 'Internal Server Error')
   }
+  if (message.body.kind === 'source') outgoing.once('finish', () => discardRest(incoming))
   handler.handle(
     message,
     (response) => {
@@ -78,6 +93,22 @@ function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: Ser
     },
     fail,
   )
+}
+
+const lingerMs = 1000
+
+// [SM8] What the handler has not read of a body is thrown away, so that the connection can be used
+// again; but a client with much more to send is cut off. Not at once: a connection closed over
+// unread bytes may lose the answer that is on its way.
+function discardRest(incoming: IncomingMessage): void {
+  incoming.removeAllListeners('readable')
+  incoming.resume()
+  if (incoming.complete) return
+  const { socket } = incoming
+  const timer = setTimeout(() => {
+    if (!incoming.complete) socket.destroy()
+  }, lingerMs)
+  incoming.once('close', () => clearTimeout(timer))
 }
 
 function messageOf(incoming: IncomingMessage): RequestMessage {
@@ -94,7 +125,7 @@ function messageOf(incoming: IncomingMessage): RequestMessage {
     url: urlOf(incoming),
     method: incoming.method ?? 'GET',
     headers,
-    body: hasBody ? { kind: 'source', source: sourceOf(incoming) } : { kind: 'none' },
+    body: hasBody ? bodyOf(incoming) : { kind: 'none' },
     redirect: 'manual',
   }
 }
@@ -120,6 +151,16 @@ function urlOf(incoming: IncomingMessage): string {
   return new URL(text).href
 }
 
+function bodyOf(incoming: IncomingMessage): BodyMessage {
+  const length = incoming.headers['content-length']
+  return {
+    kind: 'source',
+    source: sourceOf(incoming),
+    length: length === undefined ? undefined : Number(length),
+  }
+}
+
+// Nothing is read from the socket before somebody asks: a slow reader slows the client down. [SM6]
 // Listens from the first read on: a body that nobody reads must stay Node's to throw away.
 function sourceOf(incoming: IncomingMessage): ByteSource {
   let waiting: ((piece: Piece) => void) | undefined
@@ -127,7 +168,7 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
   let isListening = false
   const answer = (): void => {
     if (waiting === undefined) return
-    const chunk = ended?.kind === 'error' ? null : (incoming.read() as Buffer | null)
+    const chunk = ended === undefined ? (incoming.read() as Buffer | null) : null
     const piece: Piece | undefined =
       chunk === null ? ended : { kind: 'chunk', bytes: new Uint8Array(chunk) }
     if (piece === undefined) return
@@ -140,17 +181,11 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
     answer()
   }
   const onEnd = (): void => end({ kind: 'end' })
-  const onError = (error: Error): void => end({ kind: 'error', error })
-  const onClose = (): void =>
-    onError(new TypeError('The client closed the connection before the end of the request body'))
+  const onLost = (): void => end({ kind: 'error', error: connectionLost() })
   const listen = (): void => {
     isListening = true
-    incoming.on('readable', answer).on('end', onEnd).on('error', onError).on('close', onClose)
-    if (incoming.destroyed) onClose()
-  }
-  const discard = (): void => {
-    incoming.off('readable', answer)
-    incoming.resume()
+    incoming.on('readable', answer).on('end', onEnd).on('error', onLost).on('close', onLost)
+    if (incoming.destroyed) onLost()
   }
   return {
     read(callback) {
@@ -158,46 +193,65 @@ function sourceOf(incoming: IncomingMessage): ByteSource {
       if (!isListening) listen()
       answer()
     },
-    cancel: discard,
+    // The client has to wait with the rest until there is an answer; see `discardRest`.
+    cancel: onEnd,
   }
 }
 
 function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boolean): void {
-  const headers: Record<string, string | string[]> = {}
-  const cookies: string[] = []
-  for (const [name, value] of response.headers) {
-    if (name === 'set-cookie') cookies.push(value)
-    else headers[name] = value
-  }
-  if (cookies.length > 0) headers['set-cookie'] = cookies
   const { body } = response
-  if (body.kind === 'source') {
-    outgoing.writeHead(response.status, response.statusText || undefined, headers)
-    if (isHead) {
-      body.source.cancel(undefined)
-      outgoing.end()
-    } else sendPieces(outgoing, body.source)
-    return
-  }
-  // A text goes out in one write with the head; bytes would be a second one.
-  const content = body.kind === 'text' ? body.text : body.kind === 'bytes' ? body.bytes : ''
-  const mayHaveBody = response.status !== 204 && response.status !== 304
-  if (mayHaveBody) headers['content-length'] = String(Buffer.byteLength(content))
+  const mayHaveBody = response.status !== 204 && response.status !== 304 && !isHead
+  const headers = headersOf(response, body.kind === 'none' && !mayHaveBody)
   outgoing.writeHead(response.status, response.statusText || undefined, headers)
-  if (isHead || content.length === 0) outgoing.end()
-  else outgoing.end(content)
+  if (body.kind === 'source' && mayHaveBody) sendPieces(outgoing, body.source, body.length)
+  else if (body.kind === 'text' && mayHaveBody) outgoing.end(body.text)
+  else if (body.kind === 'bytes' && mayHaveBody) outgoing.end(body.bytes)
+  else {
+    if (body.kind === 'source') body.source.cancel(undefined)
+    outgoing.end()
+  }
 }
 
-// The next piece is asked for when the socket has taken the last one. A stream that fails destroys
-// the connection: it must not look complete. [EG10]
-function sendPieces(outgoing: ServerResponse, source: ByteSource): void {
-  outgoing.flushHeaders()
+// [SM10] The length is that of the body. What the program says of it counts only where it has none,
+// as in the answer to a HEAD request.
+function headersOf(
+  { headers, body, status }: ResponseMessage,
+  keepsLength: boolean,
+): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = {}
+  const cookies: string[] = []
+  for (const [name, value] of headers) {
+    if (name === 'set-cookie') cookies.push(value)
+    else if (name !== 'content-length' || keepsLength) all[name] = value
+  }
+  if (cookies.length > 0) all['set-cookie'] = cookies
+  const length = body.kind === 'none' ? 0 : lengthOf(body)
+  if (length !== undefined && status !== 204 && status !== 304) {
+    all['content-length'] ??= String(length)
+  }
+  return all
+}
+
+// The next piece is asked for when the socket has taken the last one. A stream that fails, or does
+// not give as many bytes as its head said, destroys the connection: it must not look complete. [EG10]
+function sendPieces(
+  outgoing: ServerResponse,
+  source: ByteSource,
+  length: number | undefined,
+): void {
+  let remaining = length ?? Number.POSITIVE_INFINITY
   let isOver = false
-  outgoing.on('close', () => {
+  const lost = (): void => {
     if (isOver) return
     isOver = true
-    source.cancel(new TypeError('The client closed the connection'))
-  })
+    source.cancel(undefined)
+  }
+  const fail = (): void => {
+    isOver = true
+    // Where the end of the connection is the end of the body, only a reset is an error.
+    if (outgoing.chunkedEncoding || length !== undefined) outgoing.destroy()
+    else outgoing.socket?.resetAndDestroy()
+  }
   const next = (): void => {
     if (!isOver) source.read(onPiece)
   }
@@ -205,18 +259,31 @@ function sendPieces(outgoing: ServerResponse, source: ByteSource): void {
     if (isOver) return
     switch (piece.kind) {
       case 'chunk':
-        if (piece.bytes.byteLength === 0 || outgoing.write(piece.bytes)) next()
+        remaining -= piece.bytes.byteLength
+        if (remaining < 0) {
+          source.cancel(new TypeError('A body gave more bytes than its length'))
+          fail()
+        } else if (outgoing.write(piece.bytes)) next()
         else outgoing.once('drain', next)
         return
       case 'end':
+        if (length !== undefined && remaining > 0) {
+          fail()
+          return
+        }
         isOver = true
         outgoing.end()
         return
       case 'error':
-        isOver = true
-        outgoing.destroy()
+        fail()
     }
   }
+  outgoing.on('close', lost)
+  if (outgoing.destroyed) {
+    lost()
+    return
+  }
+  outgoing.flushHeaders()
   next()
 }
 
