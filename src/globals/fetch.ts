@@ -119,12 +119,17 @@ function bodyOfHost(stream: ReadableStream<Uint8Array> | null): BodyMessage {
   return { kind: 'source', source: sourceOfHostStream(stream) }
 }
 
-// The host has undone the encoding of the body; handed on, its bytes must not claim to be encoded.
+// The host undoes the encoding of a body; handed on, its bytes must not claim to be encoded. [SM10]
 function receiveDecoded(response: Response): ResponseMessage {
   const message = receiveHost(response)
-  if (!response.headers.has('content-encoding')) return message
-  const headers = message.headers.filter(
-    ([name]) => name !== 'content-encoding' && name !== 'content-length',
-  )
-  return { ...message, headers }
+  if (message.body.kind !== 'source') return message
+  if (response.headers.has('content-encoding')) {
+    const headers = message.headers.filter(
+      ([name]) => name !== 'content-encoding' && name !== 'content-length',
+    )
+    return { ...message, headers }
+  }
+  const length = response.headers.get('content-length')
+  if (length === null) return message
+  return { ...message, body: { ...message.body, length: Number(length) } }
 }

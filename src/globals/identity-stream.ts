@@ -3,6 +3,10 @@ import { requireWrittenBytes } from './chunk.ts'
 import { native } from './native.ts'
 import { setKnownLength } from './user-readable.ts'
 
+interface Strategy {
+  readonly highWaterMark?: number
+}
+
 /**
  * A pipe of bytes without a buffer: a write is over when a read has taken it. As on the reference,
  * `close()` waits for nobody.
@@ -11,7 +15,7 @@ export class IdentityTransformStream {
   readonly #readable: ReadableStream<Uint8Array>
   readonly #writable: WritableStream
 
-  constructor(strategy: { readonly highWaterMark?: number } = {}, length?: number) {
+  constructor(strategy: Strategy = {}, length?: number) {
     const pipe = new Pipe(length)
     this.#readable = pipe.readable
     const { highWaterMark } = strategy
@@ -39,7 +43,8 @@ export class IdentityTransformStream {
 
 /** An identity stream of a known length, which becomes the `content-length` of a body. [SM10] */
 export class FixedLengthStream extends IdentityTransformStream {
-  constructor(length: unknown = undefined, strategy?: { readonly highWaterMark?: number }) {
+  // As rest parameters, they do not count in `FixedLengthStream.length`, as on the reference.
+  constructor(...[length, strategy]: [length?: unknown, strategy?: Strategy]) {
     const expected = requireLength(length)
     super(strategy, expected)
     setKnownLength(this.readable, expected)

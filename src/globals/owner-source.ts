@@ -39,6 +39,9 @@ class Reading {
   #stopListening: () => void = () => {}
   #callback: ((piece: Piece) => void) | undefined
   #over: Piece | undefined
+  // The first chunk is taken before anybody asks: what is written until then must not hold it. [SM2]
+  #isTaking = true
+  #first: Piece | undefined
 
   constructor(owner: Owner, reader: ReadableStreamDefaultReader<unknown>) {
     this.#owner = owner
@@ -46,16 +49,24 @@ class Reading {
     this.#reader = reader
     owner.waitStarted()
     this.#stopListening = owner.onBroken((error) => this.#finish(resetPiece(error)))
+    // Not in this turn: what its pull() writes need not hold the message that brings the stream.
+    this.#entry.deliverLater(() => this.#take())
   }
 
   read(callback: (piece: Piece) => void): void {
     this.#callback = callback
-    if (this.#over === undefined) this.#entry.deliver(() => this.#take())
-    else this.#answer(this.#over)
+    const ready = this.#first ?? this.#over
+    this.#first = undefined
+    if (ready !== undefined) this.#answer(ready)
+    else if (!this.#isTaking) {
+      this.#isTaking = true
+      this.#entry.deliver(() => this.#take())
+    }
   }
 
   cancel(reason: unknown): void {
     if (this.#over !== undefined) return
+    this.#first = undefined
     this.#finish({ kind: 'end' })
     this.#cancelStream(reason)
   }
@@ -70,6 +81,7 @@ class Reading {
 
   // Inside a turn of the owner, as are the callbacks.
   #take(): void {
+    if (this.#over !== undefined) return
     takeChunk(this.#reader).then(
       ({ done, value }) => {
         if (done) this.#leave({ kind: 'end' })
@@ -99,7 +111,10 @@ class Reading {
 
   #finish(piece: Piece): void {
     if (this.#over !== undefined) return
-    if (piece.kind !== 'chunk') {
+    this.#isTaking = false
+    if (piece.kind === 'chunk') {
+      if (this.#callback === undefined) this.#first = piece
+    } else {
       this.#over = piece
       this.#owner.waitEnded()
       this.#stopListening()

@@ -56,7 +56,7 @@ export class UserRequest extends Body {
     this.#url = source?.url ?? (input instanceof KnownUrl ? String(input) : parseUrl(String(input)))
     this.#method = method
     this.#redirect = init.redirect ?? source?.redirect ?? 'follow'
-    this.#signal = init.signal ?? source?.signal
+    this.#signal = init.signal ?? source?.givenSignal
     this.#cf = init.cf ?? source?.cf
     this.#pairs = []
     const headers = init.headers ?? source?.headers
@@ -151,10 +151,10 @@ export class UserRequest extends Body {
       body: new GivenContent(this.forkContent()),
       headers: this.headers,
       redirect: this.#redirect,
-      signal: this.signal,
       cf: this.#cf,
     })
     copy.#method = this.#method
+    copy.#signal = this.#signal
     return copy
   }
 

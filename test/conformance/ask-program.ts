@@ -27,12 +27,28 @@ export async function askProgram(
   const data = mkdtempSync(join(tmpdir(), `sluice-conformance-${program}-`))
   try {
     await using server = await startRuntime(runtime, { project: folder, data })
-    return await Promise.all(asks.map((ask) => askOnce(server, folder, ask)))
+    const outcomes = await Promise.all(asks.map((ask) => askOnce(server, folder, ask)))
+    return runtime === 'ours' ? outcomes.map(withoutIntended) : outcomes
   } catch (error) {
     const failure = (error as Error).message
     return asks.map((ask) => ({ ask, differences: [], failure }))
   } finally {
     rmSync(data, { recursive: true, force: true })
+  }
+}
+
+// A difference that was wanted and is gone is one, too: the list would not be true.
+function withoutIntended(outcome: Outcome): Outcome {
+  const { ask, differences, failure } = outcome
+  const { intended = [] } = ask
+  if (failure !== undefined) return outcome
+  const gone = intended.filter((pattern) => !differences.some(({ path }) => pattern.test(path)))
+  return {
+    ask,
+    differences: [
+      ...differences.filter(({ path }) => !intended.some((pattern) => pattern.test(path))),
+      ...gone.map(({ source }) => ({ path: source, actual: 'none', expected: 'a difference' })),
+    ],
   }
 }
 

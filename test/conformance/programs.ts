@@ -8,6 +8,8 @@ export interface Ask {
   readonly index?: number
   /** Paths whose numbers are times or sizes: compared by kind. */
   readonly variable?: readonly string[]
+  /** Differences that are wanted, by path, each with its reason in `docs/spec/`. */
+  readonly intended?: readonly RegExp[]
   /** Seconds that the answer takes by design; asked only with `--slow` when above 40. */
   readonly seconds?: number
 }
@@ -65,5 +67,39 @@ export const programs: readonly Program[] = [
     name: 'hibernation',
     isRequired: false,
     asks: [{ path: '/', recording: 'expected.json' }],
+  },
+  {
+    name: 'streams',
+    isRequired: true,
+    asks: [
+      {
+        path: '/',
+        recording: 'expected.json',
+        intended: [
+          // An error amid a stream reaches its reader as it is, behind what came before it.
+          /^\.failing (request|result|argument) (?!text$)/,
+          /^\.failing response (error|throw|number|undefined|object)$/,
+          /^\.abort of the object amid a result$/,
+          // The reason of a cancel or an abort reaches the other side.
+          /^\.response cancelled(| in the middle)\./,
+          /^\.(argument|request) cancelled\./,
+          /^\.writable as argument, aborted\./,
+          // Streams that ask for byob requests get them.
+          /^\.(response|request|result|argument) byob$/,
+          // Node's own texts.
+          /^\.writable that fails to write\.[12]$/,
+          /^\.abort of a fetch under way\.0$/,
+          /^\.aborted before the fetch\.0$/,
+          /^\.abort amid the body of a response\./,
+          /^\.identity: (write after close$|cancel fails the writer\.1$)/,
+          /^\.identity: abort drops what was written\.0$/,
+          /^\.used Response as argument$/,
+          // A pipe whose writes are over a little earlier or later.
+          /^\.identity: desired size\.1$/,
+          /^\.identity: a large write, read in small parts\.1$/,
+          /^\.fixed: too many\.1$/,
+        ],
+      },
+    ],
   },
 ]
