@@ -33,7 +33,7 @@ export function userFetch(
     signal,
     owner,
     message,
-    (tied) => sendToHost(owner, tied, control.signal),
+    (tied) => sendToHost(owner, tied, { asked: signal, host: control.signal }),
     () => runAsHost(() => control.abort(signal.reason)),
   )
 }
@@ -41,12 +41,13 @@ export function userFetch(
 function sendToHost(
   owner: Owner,
   message: RequestMessage,
-  signal?: AbortSignal,
+  signals?: { readonly asked: AbortSignal; readonly host: AbortSignal },
 ): Promise<ResponseMessage> {
   const { promise, resolve, reject } = gatedPromise<ResponseMessage>(owner)
   const send = async (): Promise<void> => {
     try {
-      const response = await native.fetch(message.url, hostInit(message, signal))
+      signals?.asked.throwIfAborted()
+      const response = await native.fetch(message.url, hostInit(message, signals?.host))
       resolve(() => receiveDecoded(response))
     } catch (error) {
       reject(error)

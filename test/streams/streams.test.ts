@@ -337,6 +337,37 @@ test('[SM10] a known length is the content-length, and no other is', async () =>
   await assert.rejects(answer.text(), TypeError)
 })
 
+test('[SM3] a stream handed on waits for the writes of the object that hands it on', async () => {
+  for (const way of ['body', 'result']) {
+    const { text, ending, ...times } = await run<Ending>('relay', way)
+    assert.deepEqual([text, ending], ['first', 'second'])
+    assertHeld({ ...times, secondAt: times.endedAt }, way)
+  }
+})
+
+test('[SM3] [SM11] a stream handed on fails when the object that hands it on is reset', async () => {
+  for (const way of ['body', 'result']) {
+    const { text, ending } = await run<Ending>('breakRelay', way)
+    assert.equal(text, 'first')
+    const { message, durableObjectReset } = ending as Record<string, unknown>
+    assert.deepEqual([message, durableObjectReset], ['enough', true])
+  }
+})
+
+test('[SM8] a client that goes on to send what nobody reads is cut off behind its answer', async () => {
+  const client = request(`${server.url}/nothing?name=flood`, { method: 'POST' })
+  client.on('error', () => {})
+  const block = Buffer.alloc(65_536)
+  const flood = setInterval(() => {
+    if (client.writableLength < 1_000_000) client.write(block)
+  }, 1)
+  const [incoming] = (await once(client, 'response')) as [IncomingMessage]
+  assert.equal(incoming.statusCode, 404)
+  incoming.resume()
+  if (!client.destroyed) await once(client, 'close')
+  clearInterval(flood)
+})
+
 test('[SM3] blob() and clone() read what is still to come', async () => {
   assert.equal(await run('blob'), 18)
   assert.deepEqual(await run('clone'), [18, 18])

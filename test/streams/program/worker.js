@@ -213,6 +213,28 @@ export class Streamer extends DurableObject {
     })
   }
 
+  // Writes nothing.
+  pace() {
+    return new ReadableStream({
+      async start(controller) {
+        controller.enqueue(encode('first'))
+        await sleep(4 * gapMs)
+        controller.enqueue(encode('second'))
+        controller.close()
+      },
+    })
+  }
+
+  async relay(other, then) {
+    const stream = await this.env.STREAMER.getByName(other).pace()
+    this.#act(then)
+    return stream
+  }
+
+  #act(how) {
+    setTimeout(() => (how === 'abort' ? this.ctx.abort('enough') : this.#write()), gapMs)
+  }
+
   getWrittenAt() {
     return this.writtenAt
   }
@@ -253,6 +275,13 @@ export class Streamer extends DurableObject {
           if (searchParams.has('slow')) await sleep(20)
         }
         return new Response(String(this.bytes))
+      case '/pace':
+        return new Response(this.pace())
+      case '/relay': {
+        const { body } = await this.env.STREAMER.getByName(kind).fetch('http://object/pace')
+        this.#act(searchParams.get('then'))
+        return new Response(body)
+      }
       case '/upload':
         try {
           this.bytes = (await request.bytes()).byteLength
@@ -551,6 +580,25 @@ const scenarios = {
   breakResponse: async (get, how) =>
     readEnding((await get().fetch(`http://object/break?kind=${how}`)).body),
   breakResult: async (get, how) => readEnding(await get().breaking(how)),
+  relay: async (get, way) => {
+    const object = get()
+    const other = crypto.randomUUID()
+    const ended = await readEnding(
+      way === 'body'
+        ? (await object.fetch(`http://object/relay?kind=${other}`)).body
+        : await object.relay(other),
+    )
+    return { ...ended, writtenAt: await object.getWrittenAt() }
+  },
+  breakRelay: async (get, way) => {
+    const object = get()
+    const other = crypto.randomUUID()
+    return readEnding(
+      way === 'body'
+        ? (await object.fetch(`http://object/relay?then=abort&kind=${other}`)).body
+        : await object.relay(other, 'abort'),
+    )
+  },
   section: (get) => get().readInSection(crypto.randomUUID()),
   readSome: async (get) => {
     const object = get()
