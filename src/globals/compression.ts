@@ -1,8 +1,8 @@
+import { rootContext } from '../turns/index.ts'
 import { sourceOfHostStream } from './byte-source.ts'
 import { requireWrittenBytes } from './chunk.ts'
 import { gated, ownerHere } from './gated.ts'
 import { native } from './native.ts'
-import { rootContext } from '../turns/index.ts'
 import { streamOf } from './user-readable.ts'
 
 type Format = ConstructorParameters<typeof CompressionStream>[0]

@@ -1,6 +1,6 @@
+import { DurableError } from '../base/index.ts'
 import { copyError } from '../rpc/index.ts'
 import { type Entry, type Owner, runAsHost } from '../turns/index.ts'
-import { DurableError } from '../base/index.ts'
 import { requireWrittenBytes } from './chunk.ts'
 import { gatedPromise, ownerHere } from './gated.ts'
 import { native } from './native.ts'
@@ -32,7 +32,14 @@ export class OwnerSink implements ByteSink {
   }
 
   write(bytes: Uint8Array, done: Done): void {
-    this.#writing.ask((writer) => writer.write(bytes), done)
+    this.#writing.ask(
+      (writer) => writer.write(bytes),
+      (failure) => {
+        // The writer's stream has failed with it: it will not even abort.
+        if (failure !== undefined) this.#writing.end()
+        done(failure)
+      },
+    )
   }
 
   close(done: Done): void {
@@ -78,7 +85,10 @@ class Writing {
     })
   }
 
-  ask(operation: (writer: WritableStreamDefaultWriter<Uint8Array>) => Promise<void>, done: Done) {
+  ask(
+    operation: (writer: WritableStreamDefaultWriter<Uint8Array>) => Promise<void>,
+    done: Done,
+  ): void {
     this.#done = done
     const { broken } = this.#owner
     if (broken !== undefined) {

@@ -219,12 +219,15 @@ class Bodies {
           callback({ kind: 'error', error: lost })
           return
         }
-        this.#reads.set(id, callback)
+        this.#reads.set(id, (piece) => {
+          if (piece.kind !== 'chunk') this.#dropped.unregister(source)
+          callback(piece)
+        })
         this.#port.send({ kind: 'read', source: id } satisfies Message)
       },
       cancel: (reason) => this.#cancel(id, reason),
     }
-    this.#dropped.register(source, id)
+    this.#dropped.register(source, id, source)
     return source
   }
 }
