@@ -204,6 +204,7 @@ function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boole
   const headers = headersOf(response, body.kind === 'none' && !mayHaveBody)
   outgoing.writeHead(response.status, response.statusText || undefined, headers)
   if (body.kind === 'source' && mayHaveBody) sendPieces(outgoing, body.source, body.length)
+  // A text goes out in one write with the head; bytes would be a second one.
   else if (body.kind === 'text' && mayHaveBody) outgoing.end(body.text)
   else if (body.kind === 'bytes' && mayHaveBody) outgoing.end(body.bytes)
   else {
