@@ -44,7 +44,8 @@ test('[SM8] an object stays in memory while its stream is open, however slowly i
     const { value } = await reader.read()
     text += Buffer.from(value ?? []).toString()
     // The sweep runs each second.
-    await delay(1500)
+    await delay(2500)
+    assert.equal(await askFor('slow', 'getInstance'), instance)
   }
   assert.deepEqual(text.trim().split(' '), [instance, instance, instance])
   assert.equal((await reader.read()).done, true)

@@ -214,11 +214,12 @@ export class Streamer extends DurableObject {
   }
 
   // Writes nothing.
-  pace() {
+  pace(how) {
     return new ReadableStream({
       async start(controller) {
         controller.enqueue(encode('first'))
         await sleep(4 * gapMs)
+        if (how === 'stall') return
         controller.enqueue(encode('second'))
         controller.close()
       },
@@ -226,7 +227,7 @@ export class Streamer extends DurableObject {
   }
 
   async relay(other, then) {
-    const stream = await this.env.STREAMER.getByName(other).pace()
+    const stream = await this.env.STREAMER.getByName(other).pace(then === 'abort' && 'stall')
     this.#act(then)
     return stream
   }
@@ -276,10 +277,13 @@ export class Streamer extends DurableObject {
         }
         return new Response(String(this.bytes))
       case '/pace':
-        return new Response(this.pace())
+        return new Response(this.pace(kind))
       case '/relay': {
-        const { body } = await this.env.STREAMER.getByName(kind).fetch('http://object/pace')
-        this.#act(searchParams.get('then'))
+        const then = searchParams.get('then')
+        const { body } = await this.env.STREAMER.getByName(kind).fetch(
+          `http://object/pace${then === 'abort' ? '?kind=stall' : ''}`,
+        )
+        this.#act(then)
         return new Response(body)
       }
       case '/upload':
@@ -431,6 +435,8 @@ export class Streamer extends DurableObject {
         controller.enqueue(encode('first'))
         await sleep(gapMs)
         const { storage } = this.ctx
+        // With nothing on its way.
+        if (how === 'silent abort') this.ctx.abort('enough')
         if (how === 'abort') {
           this.#write()
           controller.enqueue(encode('second'))
@@ -578,7 +584,9 @@ const scenarios = {
   },
   cancelRequest: (get) => get().cancelRequest(crypto.randomUUID()),
   breakResponse: async (get, how) =>
-    readEnding((await get().fetch(`http://object/break?kind=${how}`)).body),
+    readEnding(
+      (await get().fetch(`http://object/break?${new URLSearchParams({ kind: how })}`)).body,
+    ),
   breakResult: async (get, how) => readEnding(await get().breaking(how)),
   relay: async (get, way) => {
     const object = get()
