@@ -18,7 +18,6 @@ const project = fileURLToPath(new URL('../test/alarms/program', import.meta.url)
 const data = mkdtempSync(join(tmpdir(), 'sluice-bench-alarms-'))
 const connections = 64
 const dayMs = 86_400_000
-const smallLogBytes = 16 * 2 ** 20
 let armed = 0
 
 try {
@@ -62,9 +61,10 @@ async function arm(count: number): Promise<string> {
 async function settle(): Promise<void> {
   while (logBytes() > 0) {
     const server = await startSluice({ project, data })
-    for (let left = logBytes(); left > smallLogBytes; left = logBytes()) {
+    // A segment that is not full stays as long as nothing happens.
+    for (let before = -1, left = logBytes(); left !== before; before = left, left = logBytes()) {
       console.error(`  ${Math.round(left / 2 ** 20)} MB of log are left`)
-      await delay(5000)
+      await delay(3000)
     }
     await server.stop()
   }
