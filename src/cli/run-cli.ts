@@ -25,6 +25,8 @@ Options:
   --host H              Address to listen on (127.0.0.1)
   --data DIR            Folder of all durable state (.sluice/data beside the project)
   --confirm-delay MS    Delay every confirmation of durability, to see what the output gate holds (0)
+  --storage-delay MS    Make storage take time, to see what the input gate holds: keys and values
+                        only, no SQL, with a write-back cache before them (0: SQLite, which never waits)
   --help                Show this`
 
 /** Runs one command. @returns the exit code */
@@ -74,6 +76,7 @@ function parseServe(values: readonly string[]): ServeArguments | 'help' {
     host: options.host ?? '127.0.0.1',
     data: options.data,
     confirmDelayMs: parseNumber('--confirm-delay', options['confirm-delay'] ?? '0', 3_600_000),
+    storageDelayMs: parseNumber('--storage-delay', options['storage-delay'] ?? '0', 3_600_000),
   }
 }
 
@@ -83,6 +86,7 @@ function parse(values: readonly string[]): {
     host?: string
     data?: string
     'confirm-delay'?: string
+    'storage-delay'?: string
     help?: boolean
   }
   positionals: string[]
@@ -96,6 +100,7 @@ function parse(values: readonly string[]): {
         host: { type: 'string' },
         data: { type: 'string' },
         'confirm-delay': { type: 'string' },
+        'storage-delay': { type: 'string' },
         help: { type: 'boolean' },
       },
     })

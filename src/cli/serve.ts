@@ -9,6 +9,7 @@ export interface ServeArguments {
   readonly host: string
   readonly data: string | undefined
   readonly confirmDelayMs: number
+  readonly storageDelayMs: number
 }
 
 /** Serves a project until a signal comes or its shard ends. @returns the exit code */
@@ -23,6 +24,7 @@ export async function serve(options: ServeArguments): Promise<number> {
       project: options.project,
       data: options.data ?? join(project.root, '.sluice', 'data'),
       confirmDelayMs: options.confirmDelayMs,
+      storageDelayMs: options.storageDelayMs,
       shard: 'thread',
     })
   } catch (error) {

@@ -1,5 +1,5 @@
 import { AssertionError, DurableError, type Timer, type Timers } from '../base/index.ts'
-import type { ObjectStore } from '../storage/index.ts'
+import type { DurableStore } from '../storage/index.ts'
 import { runAsHost } from '../turns/index.ts'
 import type { InboundCall } from './call.ts'
 import type { ObjectAlarm } from './object-alarm.ts'
@@ -30,7 +30,7 @@ export type AlarmEnd =
 
 interface AlarmHost {
   readonly alarm: ObjectAlarm
-  readonly store: ObjectStore
+  readonly store: DurableStore
   readonly timers: Timers
   readonly broken: { readonly error: unknown } | undefined
   break(error: unknown): void

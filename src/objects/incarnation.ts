@@ -1,7 +1,7 @@
 import { assert, type Clock, DurableError, type Timers } from '../base/index.ts'
 import { type CriticalSection, InputGate, type InputLock, OutputGate } from '../gates/index.ts'
 import { copyError } from '../rpc/index.ts'
-import type { ObjectStore } from '../storage/index.ts'
+import type { Answer, DurableStore } from '../storage/index.ts'
 import { currentTurn, type Entry, type Outgoing, pump } from '../turns/index.ts'
 import { alarmCall, type AlarmRing } from './alarm-call.ts'
 import { EventOwner } from './event-owner.ts'
@@ -17,7 +17,7 @@ export interface IncarnationOptions {
   /** Hex. */
   readonly objectId: string
   /** Lent: the store may outlive this incarnation. */
-  readonly store: ObjectStore
+  readonly store: DurableStore
   readonly clock: Clock
   readonly timers: Timers
   /** Makes the user's instance; runs inside the first turn. */
@@ -34,7 +34,7 @@ export interface IncarnationOptions {
  */
 export class Incarnation extends EventOwner {
   readonly label: string
-  readonly store: ObjectStore
+  readonly store: DurableStore
   readonly alarm: ObjectAlarm
   readonly clock: Clock
   protected readonly objectId: string
@@ -181,6 +181,22 @@ export class Incarnation extends EventOwner {
     })
   }
 
+  /**
+   * A promise of what storage answers later. Until its continuation has run, with all its microtasks,
+   * nothing is delivered but answers of storage that was asked under the same lock, and it is delivered
+   * in the critical section in which it was asked for. With `allowConcurrency` it is an event like any
+   * other. Called in a turn of this incarnation. [KC18, KC19]
+   */
+  awaitStorage<T>(answer: Answer<T>, allowConcurrency: boolean): Promise<T> {
+    const deliver = allowConcurrency ? this.#deliverAsEvent() : this.#deliverUnderLock()
+    return new Promise((resolve, reject) => {
+      answer.whenSettled(
+        (value) => deliver(() => resolve(value)),
+        (error) => deliver(() => reject(error)),
+      )
+    })
+  }
+
   /** Keeps this incarnation in memory until `promise` settles; an error is reported. */
   waitUntil(promise: unknown): void {
     this.waitStarted()
@@ -285,10 +301,7 @@ export class Incarnation extends EventOwner {
   #entryThrough(gate: InputGate): Entry {
     const deliverLater = (run: () => void): void => {
       gate.wait({
-        granted: (lock) =>
-          pump.post(this, lock, () => {
-            if (this.broken === undefined) run()
-          }),
+        granted: (lock) => this.#post(lock, run),
         // Whoever waits for a broken owner listens to `onBroken`.
         rejected: () => {},
       })
@@ -300,6 +313,32 @@ export class Incarnation extends EventOwner {
       } else deliverLater(run)
     }
     return { deliver, deliverLater }
+  }
+
+  // The lock is held already, so nothing overtakes an event that waits here for storage. [KC16]
+  #post(lock: InputLock, run: () => void): void {
+    const post = (): void =>
+      pump.post(this, lock, () => {
+        if (this.broken === undefined) run()
+      })
+    if (this.store.whenRelieved === undefined) post()
+    else this.store.whenRelieved(post)
+  }
+
+  #deliverUnderLock(): (run: () => void) => void {
+    const turn = currentTurn()
+    assert(turn?.owner === this, `storage of ${this.label} is awaited outside of its turns`)
+    const lock = (turn.lock as InputLock).addRef()
+    return (run) => this.#post(lock, run)
+  }
+
+  #deliverAsEvent(): (run: () => void) => void {
+    const entry = this.entry()
+    this.waitStarted()
+    return (run) => {
+      this.waitEnded()
+      entry.deliverLater(run)
+    }
   }
 
   #startSection(): CriticalSection {

@@ -1,4 +1,4 @@
-import type { ObjectStore, WriteOptions } from '../storage/index.ts'
+import type { DurableStore, WriteOptions } from '../storage/index.ts'
 
 /** What an undone transaction takes back. */
 export interface AlarmMark {
@@ -11,13 +11,13 @@ export interface AlarmMark {
  * still stored, and deleted only when the handler has succeeded; but nobody sees it. [AL5]
  */
 export class ObjectAlarm {
-  readonly #store: ObjectStore
+  readonly #store: DurableStore
   // The stored alarm that rings; undefined when none does, or when it was replaced meanwhile.
   #ringingAt: number | undefined
   #run = 0
   #mayRetry = true
 
-  constructor(store: ObjectStore) {
+  constructor(store: DurableStore) {
     this.#store = store
   }
 

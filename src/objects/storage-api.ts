@@ -1,5 +1,6 @@
 import {
-  type ObjectStore,
+  Answer,
+  type DurableStore,
   SqlStorage,
   type StoreTransaction,
   SyncKvStorage,
@@ -44,42 +45,51 @@ abstract class KeyValueApi {
 
   get(key: string, options?: GetOptions): Promise<unknown>
   get(keys: string[], options?: GetOptions): Promise<Map<string, unknown>>
-  get(keys: string | string[], _options?: GetOptions): Promise<unknown> {
-    return this.run('get', (store) =>
-      Array.isArray(keys) ? store.kvGetMany(keys.map(String)) : store.kvGet(String(keys)),
+  get(keys: string | string[], options?: GetOptions): Promise<unknown> {
+    return this.run<unknown>(
+      'get',
+      (store) =>
+        Array.isArray(keys)
+          ? store.kvGetMany(keys.map(String), options)
+          : store.kvGet(String(keys), options),
+      options,
     )
   }
 
   put(key: string, value: unknown, options?: PutOptions): Promise<void>
   put(entries: Record<string, unknown>, options?: PutOptions): Promise<void>
   put(first: unknown, second?: unknown, third?: PutOptions): Promise<void> {
-    return this.run('put', (store) => {
-      if (typeof first === 'object' && first !== null) {
-        const options = second as PutOptions | undefined
+    const isMany = typeof first === 'object' && first !== null
+    const options = isMany ? (second as PutOptions | undefined) : third
+    const put = (store: DurableStore): void | Answer<void> => {
+      if (isMany) {
         if (options !== undefined && (typeof options !== 'object' || options === null)) {
           throw new TypeError(putUsage)
         }
         const entries = Object.entries(first).filter(([, value]) => value !== undefined)
-        store.kvPutMany(entries, options)
-      } else {
-        if (second === undefined) throw new TypeError('put() called with undefined value.')
-        store.kvPut(String(first), second, third)
+        return store.kvPutMany(entries, options)
       }
-    })
+      if (second === undefined) throw new TypeError('put() called with undefined value.')
+      return store.kvPut(String(first), second, options)
+    }
+    return this.run('put', put, options)
   }
 
   delete(key: string, options?: PutOptions): Promise<boolean>
   delete(keys: string[], options?: PutOptions): Promise<number>
   delete(keys: string | string[], options?: PutOptions): Promise<boolean | number> {
-    return this.run('delete', (store) =>
-      Array.isArray(keys)
-        ? store.kvDeleteMany(keys.map(String), options)
-        : store.kvDelete(String(keys), options),
+    return this.run<boolean | number>(
+      'delete',
+      (store) =>
+        Array.isArray(keys)
+          ? store.kvDeleteMany(keys.map(String), options)
+          : store.kvDelete(String(keys), options),
+      options,
     )
   }
 
   list(options: ListOptions = {}): Promise<Map<string, unknown>> {
-    return this.run('list', (store) => store.kvList(options))
+    return this.run('list', (store) => store.kvList(options), options)
   }
 
   /** When the object wants to be woken, in milliseconds since 1970; null when never, or now. */
@@ -127,32 +137,32 @@ abstract class KeyValueApi {
   }
 
   /**
-   * Answers at once when the owner's own code asks in its own turn: SQLite never waits, so the turn
-   * goes on (reference 1.3). A stray waits for the gate. [OB7]
+   * Answers in the same turn what storage answers at once: all of it on SQLite, what is in the cache on
+   * a store that takes time. The rest arrives later, through the gate (reference 1.3). A stray waits
+   * for the gate in any case. [OB7, KC18]
    */
-  protected run<T>(operation: string, act: (store: ObjectStore) => T): Promise<T> {
+  protected run<T>(
+    operation: string,
+    act: (store: DurableStore) => T | Answer<T>,
+    options?: GetOptions,
+  ): Promise<T> {
     const owner = this.incarnation
-    const attempt = (): T => {
-      owner.requireAlive()
-      this.check(operation)
-      return act(owner.store)
-    }
-    if (owner.holdsTurn || owner.broken !== undefined) {
+    const attempt = (): Promise<T> => {
       try {
-        return Promise.resolve(attempt())
+        owner.requireAlive()
+        this.check(operation)
+        const result = act(owner.store)
+        if (!(result instanceof Answer)) return Promise.resolve(result)
+        if (result.isPending) return owner.awaitStorage(result, options?.allowConcurrency === true)
+        return new Promise((resolve, reject) => result.whenSettled(resolve, reject))
       } catch (error) {
         return Promise.reject(error as Error)
       }
     }
+    if (owner.holdsTurn || owner.broken !== undefined) return attempt()
     owner.countStray(`storage.${operation}()`)
-    return new Promise((resolve, reject) => {
-      owner.entry().deliverLater(() => {
-        try {
-          resolve(attempt())
-        } catch (error) {
-          reject(error as Error)
-        }
-      })
+    return new Promise((resolve) => {
+      owner.entry().deliverLater(() => resolve(attempt()))
     })
   }
 }
@@ -175,13 +185,19 @@ function toAlarmTime(time: unknown, typeName: string): number {
   return at
 }
 
+const noSql =
+  'This Durable Object is not backed by SQLite storage, so the SQL API is not available. SQL can be enabled on a new Durable Object class by using the `new_sqlite_classes` instead of `new_classes` under `[[migrations]]` in your wrangler.toml, but an already-deployed class cannot be converted to SQLite (except by deleting the existing data).'
+
+const noSyncKv =
+  "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asyncronous interface via methods of `storage` itself (e.g. `storage.get()`). SQLite can be enabled on a new Durable Object class by using the `new_sqlite_classes` instead of `new_classes` under `migrations` in your wrangler.jsonc or wrangler.toml, but an already-deployed class cannot be converted to SQLite (except by deleting the existing data)."
+
 const putUsage =
   'put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)'
 
 /** `ctx.storage` (reference 1.6 to 1.11). */
 export class DurableObjectStorage extends KeyValueApi {
-  readonly sql: SqlStorage
-  readonly kv: SyncKvStorage
+  readonly #sql: SqlStorage | undefined
+  readonly #kv: SyncKvStorage | undefined
   // Innermost last. Explicit transactions run inside critical sections, so they nest properly.
   readonly #transactions: StoreTransaction[] = []
 
@@ -197,9 +213,24 @@ export class DurableObjectStorage extends KeyValueApi {
       incarnation.requireAlive()
       if (!incarnation.holdsTurn) incarnation.countStray('a synchronous storage operation')
     }
-    this.sql = new SqlStorage(incarnation.store, access)
-    this.kv = new SyncKvStorage(incarnation.store, access)
+    const { sqlite } = incarnation.store
+    if (sqlite !== undefined) {
+      this.#sql = new SqlStorage(sqlite, access)
+      this.#kv = new SyncKvStorage(sqlite, access)
+    }
     incarnation.onBroken(() => this.#rollBackAll())
+  }
+
+  /** @throws Error when the object's storage takes time (reference 1.10) */
+  get sql(): SqlStorage {
+    if (this.#sql === undefined) throw new Error(noSql)
+    return this.#sql
+  }
+
+  /** @throws Error when the object's storage takes time (reference 1.11) */
+  get kv(): SyncKvStorage {
+    if (this.#kv === undefined) throw new Error(noSyncKv)
+    return this.#kv
   }
 
   /**
@@ -219,9 +250,10 @@ export class DurableObjectStorage extends KeyValueApi {
   transactionSync<T>(callback: () => T): T {
     this.incarnation.requireAlive()
     const { alarm, store } = this.incarnation
+    if (store.sqlite === undefined) throw new Error('Durable Object is not backed by SQL.')
     const mark = alarm.mark()
     try {
-      return store.transactionSync(callback)
+      return store.sqlite.transactionSync(callback)
     } catch (error) {
       alarm.restore(mark)
       throw error

@@ -1,10 +1,18 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock, CommitLog, Timers } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
 import { type AlarmRing, type Callee, type InboundCall, Incarnation } from '../objects/index.ts'
 import { copyError } from '../rpc/index.ts'
-import { ObjectStore, type PendingState } from '../storage/index.ts'
+import {
+  CachedStore,
+  CacheMemory,
+  DelayedKvStore,
+  type DurableStore,
+  ObjectStore,
+  type PendingState,
+} from '../storage/index.ts'
 import type { Entry } from '../turns/index.ts'
 
 /** The objects of one class, as far as the table needs to know it. */
@@ -31,6 +39,8 @@ export interface ObjectTableOptions {
   readonly isKnown: (key: string) => boolean
   /** What the object's id was made from, if that is known. */
   readonly nameOf: (key: string) => string | undefined
+  /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
+  readonly storageDelayMs: number
   readonly report: (message: string, error: unknown) => void
 }
 
@@ -43,6 +53,9 @@ export class ObjectTable {
   readonly #residents = new Map<string, Resident>()
   // A store outlives an incarnation that was aborted: its commits are still on their way.
   readonly #stores = new Map<string, ObjectStore>()
+  // Over the stores of the same keys, when storage takes time.
+  readonly #caches = new Map<string, CachedStore>()
+  readonly #cacheMemory: CacheMemory
   // What the log has, and the file has not, of objects whose store is not open.
   readonly #pending: Map<string, PendingState>
   // Who waits for the checkpoint of an object; asked again of the next store when one is reset.
@@ -55,6 +68,7 @@ export class ObjectTable {
     this.#options = options
     this.#pending = options.pending
     this.#unsynced = new Set(options.restored)
+    this.#cacheMemory = new CacheMemory(options.clock)
   }
 
   get options(): ObjectTableOptions {
@@ -72,6 +86,29 @@ export class ObjectTable {
     return resident
   }
 
+  /** What an incarnation is lent; otherwise as {@link openStore}. */
+  openMemory(key: string, name?: string): DurableStore {
+    const store = this.openStore(key, name)
+    const { storageDelayMs, timers, log } = this.#options
+    if (storageDelayMs === 0) return store
+    const old = this.#caches.get(key)
+    if (old !== undefined && old.broken === undefined) return old
+    const cache = new CachedStore({
+      store: new DelayedKvStore({
+        store,
+        delayMs: storageDelayMs,
+        timers,
+        flushLog: () => log.flush(),
+      }),
+      memory: this.#cacheMemory,
+      alarmAt: store.getAlarm(),
+      followsBroken: old !== undefined,
+      newReference: () => randomBytes(12).toString('hex'),
+    })
+    this.#caches.set(key, cache)
+    return cache
+  }
+
   /**
    * @param name what the object's id was made from, if that is known
    * @throws when a broken store cannot be reset, or the database is missing
@@ -82,7 +119,7 @@ export class ObjectTable {
       if (name !== undefined) old.nameIs(name)
       return old
     }
-    if (old !== undefined) this.#endStore(key, () => old.reset())
+    if (old !== undefined) this.#endStore(key, old)
     const path = databasePath(this.#options.directory, key)
     this.#makeFolder(dirname(path))
     const pending = this.#pending.get(key)
@@ -151,6 +188,7 @@ export class ObjectTable {
       if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
       else if (!this.#residents.has(key)) this.#closeStore(key, store)
     }
+    this.#cacheMemory.evictStale()
   }
 
   /** Evicts the object `key` at once if nothing of it is under way. */
@@ -166,7 +204,7 @@ export class ObjectTable {
    * other incarnation may have begun to run.
    */
   clearAlarm(key: string, at: number): void {
-    const store = this.openStore(key)
+    const store = this.openMemory(key)
     if (store.getAlarm() !== at) return
     store.setAlarm(null)
     store.turnEnded()
@@ -182,6 +220,7 @@ export class ObjectTable {
   /** Ends every incarnation; resolves when everything written is confirmed. */
   async end(reason: Error): Promise<void> {
     for (const resident of [...this.#residents.values()]) resident.end(reason)
+    await Promise.all([...this.#caches.values()].map(confirmed))
     await Promise.all([...this.#stores.values()].map(confirmed))
   }
 
@@ -202,13 +241,18 @@ export class ObjectTable {
   }
 
   #closeStore(key: string, store: ObjectStore): void {
-    if (store.broken !== undefined) this.#endStore(key, () => store.reset())
-    else if (!store.hasUnconfirmed) this.#endStore(key, () => store.close())
+    if (this.#caches.get(key)?.hasUnconfirmed === true) return
+    if (store.broken !== undefined || !store.hasUnconfirmed) this.#endStore(key, store)
   }
 
-  #endStore(key: string, end: () => PendingState | undefined): void {
-    const pending = end()
+  #endStore(key: string, store: ObjectStore): void {
+    const cache = this.#caches.get(key)
+    const { broken } = store
+    const pending = broken === undefined ? store.close() : store.reset()
+    if (broken === undefined) cache?.close()
+    else cache?.break(broken)
     this.#stores.delete(key)
+    this.#caches.delete(key)
     if (pending !== undefined) this.#pending.set(key, pending)
   }
 }
@@ -220,7 +264,7 @@ export function databasePath(directory: string, key: string): string {
 }
 
 // A store that breaks has nothing left to wait for.
-function confirmed(store: ObjectStore): Promise<void> {
+function confirmed(store: ObjectStore | CachedStore): Promise<void> {
   if (store.broken !== undefined) return Promise.resolve()
   return new Promise((resolve) => {
     store.whenConfirmed(() => resolve())
@@ -303,7 +347,7 @@ export class Resident implements Callee {
     const incarnation = new Incarnation({
       label,
       objectId: this.#id.toString(),
-      store: this.#table.openStore(this.#key, this.#id.name),
+      store: this.#table.openMemory(this.#key, this.#id.name),
       clock,
       timers,
       construct: (made) => this.#class.construct(made, this.#id),

@@ -28,6 +28,8 @@ export interface ShardOptions {
   readonly logSegmentBytes: number
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
+  /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
+  readonly storageDelayMs: number
 }
 
 export interface ProjectDescription {
@@ -102,6 +104,7 @@ export class Shard {
       idleMs: options.idleMs,
       isKnown: (key) => log.catalogue.hasFile(key),
       nameOf: (key) => log.catalogue.nameOf(key),
+      storageDelayMs: options.storageDelayMs,
       report,
     })
     log.checkpointWith(table)

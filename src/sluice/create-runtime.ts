@@ -22,6 +22,11 @@ export interface RuntimeOptions {
    * it is deleted; 64 MiB by default.
    */
   readonly logSegmentBytes?: number
+  /**
+   * Makes storage take this many milliseconds to answer, as a remote one would; 0 by default. Objects
+   * then have keys and values only, no SQL, and a cache before them; nothing is less durable.
+   */
+  readonly storageDelayMs?: number
   /** An object without anything under way for this long leaves memory; 10,000 by default. */
   readonly idleMs?: number
   /** Where user code runs: on the caller's thread (default), in a thread, in a child process. */
@@ -91,6 +96,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       dataDirectory: data,
       confirmDelayMs: options.confirmDelayMs ?? 0,
       logSegmentBytes: options.logSegmentBytes ?? 64 * 1024 * 1024,
+      storageDelayMs: options.storageDelayMs ?? 0,
       idleMs: options.idleMs ?? 10_000,
     })
   } catch (error) {

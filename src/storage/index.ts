@@ -1,7 +1,16 @@
 // storage: one object's durable memory, an SQLite database. Offers KV and SQL, gathers writes into
-// transactions, and hands each commit over as page images. Knows the port of the commit log
+// transactions, and hands each commit over as page images. Or a store that takes time: KV alone, behind
+// an ordered write-back cache (docs/spec/kv-cache.md). Knows the port of the commit log
 // (base/commit.ts), nothing of gates, turns or objects. Rules: docs/spec/storage.md.
 
+export { Answer } from './answer.ts'
+export { type CacheLimits, cacheLimits, CacheMemory } from './cache-memory.ts'
+export { CachedStore } from './cached-store.ts'
+export { DelayedKvStore } from './delayed-kv-store.ts'
+export type { DurableStore } from './durable-store.ts'
+export { type CacheListener, KvCache, type KvCacheOptions } from './kv-cache.ts'
+export { KnownKeys } from './known-keys.ts'
+export type { KvAnswer, KvEntry, KvFlush, KvListRange, KvStore } from './kv-store.ts'
 export type { KvListOptions } from './kv-table.ts'
 export { ObjectStore } from './object-store.ts'
 export type {
@@ -11,6 +20,7 @@ export type {
   WriteOptions,
 } from './store-types.ts'
 export type { PendingState } from './overlay.ts'
+export { ScriptedCall, ScriptedStore } from './scripted-store.ts'
 export { restoreDatabase } from './restore.ts'
 export { readStoredAlarm } from './stored-alarm.ts'
 export type { SqlValue } from './sql-database.ts'

@@ -22,11 +22,15 @@ export class KvView {
     return this.#readTable((table) => table.get(key))
   }
 
+  *entries(range: KeyRange): IterableIterator<[string, unknown]> {
+    for (const [key, bytes] of this.bytesIn(range)) yield [key, decodeValue(bytes)]
+  }
+
   /**
    * Both merged, in order. A key whose value moves from the overlay into the file meanwhile is given
    * once.
    */
-  *entries(range: KeyRange): IterableIterator<[string, unknown]> {
+  *bytesIn(range: KeyRange): IterableIterator<[string, Uint8Array]> {
     const pending = [...this.#overlay.keys()].filter((key) => isInRange(key, range))
     pending.sort(range.reverse ? (a, b) => compareKeys(b, a) : compareKeys)
     const read = this.#readTable((table) => table.list(range))
@@ -53,7 +57,7 @@ export class KvView {
         }
         if (bytes === undefined) continue
         left -= 1
-        yield [name, decodeValue(bytes)]
+        yield [name, bytes]
       }
     } finally {
       read?.stop()

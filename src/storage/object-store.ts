@@ -10,14 +10,16 @@ import {
 import { CheckpointPlan } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
+import type { DurableStore } from './durable-store.ts'
 import { compareKeys, rangeOf } from './key-order.ts'
+import { asError, commitFailure } from './failure.ts'
 import type { KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { SqlPart } from './sql-part.ts'
-import { describeSqliteError, isFatal, isSqliteError, pageSize, primaryCode } from './sqlite.ts'
+import { describeSqliteError, isFatal, isSqliteError, pageSize } from './sqlite.ts'
 import {
   Commit,
   type Failure,
@@ -39,7 +41,6 @@ const carriedBytesMax = 4096
 const carriedTimesMax = 4
 // The year 2262: the database holds nanoseconds in 64 bits.
 const alarmMsMax = 9_223_372_036_854
-const codeConstraint = 19
 
 /**
  * One object's durable memory: an SQLite database, and over it the keys and the alarm that only the
@@ -49,8 +50,9 @@ const codeConstraint = 19
  * Writes of one or more turns gather in one implicit transaction; the log says when it commits, by
  * taking it. [ST1] What the log has not confirmed never reaches the database file. [ST4]
  */
-export class ObjectStore implements CommitSource {
+export class ObjectStore implements CommitSource, DurableStore {
   readonly path: string
+  readonly sqlite: ObjectStore = this
   readonly #object: string
   readonly #fence: number
   readonly #log: CommitLog
@@ -212,6 +214,16 @@ export class ObjectStore implements CommitSource {
   kvIterate(options: KvListOptions): IterableIterator<[string, unknown]> {
     this.#requireUsable()
     return this.#keys.entries(rangeOf(options))
+  }
+
+  /** Reads values as they are stored. */
+  readKeys<T>(read: (keys: KvView) => T): T {
+    return this.#read(() => read(this.#keys))
+  }
+
+  /** For what a cache above has gathered: holds nothing. */
+  writeKeys(write: (keys: Overlay) => void): void {
+    this.#write({ allowUnconfirmed: true }, () => write(this.#overlay))
   }
 
   /** Deletes everything in one commit; always confirmed. The file stays. */
@@ -683,16 +695,4 @@ export class ObjectStore implements CommitSource {
     // Nothing of this file is durable: it does not exist for the log, and must not stand for the object.
     if (database.isNew && !this.#confirmedState.hasFile) rmSync(this.path)
   }
-}
-
-function commitFailure(error: unknown): Failure {
-  if (!isSqliteError(error) || primaryCode(error) !== codeConstraint) {
-    return { error: asError(error), isLasting: true }
-  }
-  const message = `Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ${describeSqliteError(error)}`
-  return { error: new Error(message), isLasting: false }
-}
-
-function asError(error: unknown): Error {
-  return isSqliteError(error) ? new Error(describeSqliteError(error)) : (error as Error)
 }

@@ -74,6 +74,11 @@ const refusals: [title: string, values: string[], message: RegExp][] = [
     ['serve', main, '--confirm-delay', '1s'],
     /--confirm-delay is '1s', a whole number/,
   ],
+  [
+    'a bad storage delay',
+    ['serve', main, '--storage-delay', '20x'],
+    /--storage-delay is '20x', a whole number/,
+  ],
   ['a missing project', ['serve', join(root, 'nowhere')], /Cannot find the project '.*nowhere'/],
   ['a folder without a config', ['serve', makeProject('empty', {})], /Cannot find a config in/],
   [
@@ -169,6 +174,7 @@ test('a port in use is refused with one line, and nothing is left on disk', asyn
 test('help and version are printed', () => {
   assert.match(run('--help').out, /serve PROJECT/)
   assert.match(run('serve', '--help').out, /--confirm-delay MS/)
+  assert.match(run('serve', '--help').out, /--storage-delay MS/)
   assert.match(run('--version').out, /^\d+\.\d+\.\d+\n$/)
 })
 

@@ -22,11 +22,12 @@ export async function askProgram(
   runtime: RuntimeName,
   program: string,
   asks: readonly Ask[],
+  storageDelayMs?: number,
 ): Promise<Outcome[]> {
   const folder = fileURLToPath(new URL(program, import.meta.url))
   const data = mkdtempSync(join(tmpdir(), `sluice-conformance-${program}-`))
   try {
-    await using server = await startRuntime(runtime, { project: folder, data })
+    await using server = await startRuntime(runtime, { project: folder, data, storageDelayMs })
     const outcomes = await Promise.all(asks.map((ask) => askOnce(server, folder, ask)))
     return runtime === 'ours' ? outcomes.map(withoutIntended) : outcomes
   } catch (error) {

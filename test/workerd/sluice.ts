@@ -11,6 +11,8 @@ export interface SluiceOptions {
   readonly port?: number
   /** Delays each confirm by this much, so that what the output gate holds can be measured. */
   readonly confirmDelayMs?: number
+  /** Makes storage take this much to answer; objects then have no SQL. */
+  readonly storageDelayMs?: number | undefined
   readonly pin?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -28,6 +30,9 @@ export async function startSluice(options: SluiceOptions): Promise<RunningServer
   ]
   if (options.confirmDelayMs !== undefined) {
     args.push('--confirm-delay', String(options.confirmDelayMs))
+  }
+  if (options.storageDelayMs !== undefined) {
+    args.push('--storage-delay', String(options.storageDelayMs))
   }
   return spawnServer({
     command: process.execPath,

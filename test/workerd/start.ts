@@ -9,6 +9,8 @@ export type RuntimeName = 'ours' | 'workerd'
 export interface StartOptions {
   readonly project: string
   readonly data: string
+  /** On ours only. */
+  readonly storageDelayMs?: number | undefined
   readonly pin?: string | undefined
   readonly signal?: AbortSignal | undefined
 }

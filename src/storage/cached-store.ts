@@ -1,0 +1,144 @@
+import type { Answer } from './answer.ts'
+import type { DurableStore } from './durable-store.ts'
+import { listRangeOf, toKey } from './key-span.ts'
+import {
+  type CacheReadOptions,
+  type CacheWriteOptions,
+  KvCache,
+  type KvCacheOptions,
+} from './kv-cache.ts'
+import type { KvListOptions } from './kv-table.ts'
+import type { StoreListener, StoreTransaction } from './store-types.ts'
+import { decodeValue, encodeValue } from './values.ts'
+
+// Of the reference's KV-backed objects (reference 1.7); a value may exceed its limit by V8's header.
+const keyBytesMax = 2048
+const valueBytesMax = 131_072
+const valueSlackBytes = 34
+const pairsMax = 128
+
+/** An object whose durable memory is a store that takes time: keys and values only, no SQL. */
+export class CachedStore implements DurableStore {
+  readonly sqlite = undefined
+  readonly #cache: KvCache
+
+  constructor(options: KvCacheOptions, cache: KvCache = new KvCache(options)) {
+    this.#cache = cache
+  }
+
+  get broken(): Error | undefined {
+    return this.#cache.broken
+  }
+
+  get hasUnconfirmed(): boolean {
+    return this.#cache.hasUnconfirmed
+  }
+
+  setListener(listener: StoreListener | undefined): void {
+    this.#cache.setListener(listener)
+  }
+
+  kvGet(key: string, options?: CacheReadOptions): Answer<unknown> {
+    return this.#cache
+      .get(checkedKey(key), options)
+      .map((bytes) => (bytes === undefined ? undefined : decodeValue(bytes)))
+  }
+
+  kvGetMany(keys: readonly string[], options?: CacheReadOptions): Answer<Map<string, unknown>> {
+    if (keys.length > pairsMax) {
+      throw new RangeError(
+        `Maximum number of key value pairs is ${pairsMax}. ${keys.length} pairs were provided.`,
+      )
+    }
+    return this.#cache.getMany(keys.map(checkedKey), options).map((found) => {
+      return new Map([...found].map(([key, bytes]) => [key, decodeValue(bytes)]))
+    })
+  }
+
+  kvPut(key: string, value: unknown, options?: CacheWriteOptions): Answer<void> {
+    return this.#cache.put(checkedKey(key), encodeChecked(value), options)
+  }
+
+  kvPutMany(
+    entries: readonly (readonly [string, unknown])[],
+    options?: CacheWriteOptions,
+  ): Answer<void> | undefined {
+    // All of them are encoded before the first is written: what cannot be copied writes nothing.
+    const encoded = entries.map(([key, value]) => [checkedKey(key), encodeChecked(value)] as const)
+    const answers = encoded.map(([key, bytes]) => this.#cache.put(key, bytes, options))
+    // The last one waits for as much as any.
+    return answers.at(-1)
+  }
+
+  kvDelete(key: string, options?: CacheWriteOptions): Answer<boolean> {
+    return this.#cache.delete(checkedKey(key), options)
+  }
+
+  kvDeleteMany(keys: readonly string[], options?: CacheWriteOptions): Answer<number> {
+    return this.#cache.deleteMany(keys.map(checkedKey), options)
+  }
+
+  kvList(options: KvListOptions & CacheReadOptions): Answer<Map<string, unknown>> {
+    return this.#cache.list(listRangeOf(options), options).map((entries) => {
+      return new Map(entries.map(({ key, value }) => [key, decodeValue(value)]))
+    })
+  }
+
+  deleteAll(options: { readonly keepAlarm: boolean }): void {
+    this.#cache.deleteAll(options)
+  }
+
+  getAlarm(): number | null {
+    return this.#cache.getAlarm()
+  }
+
+  setAlarm(atMs: number | null, options?: CacheWriteOptions): void {
+    this.#cache.setAlarm(atMs, options)
+  }
+
+  begin(): StoreTransaction {
+    return this.#cache.begin()
+  }
+
+  turnEnded(): void {
+    this.#cache.turnEnded()
+  }
+
+  turnAborted(): void {
+    this.#cache.turnAborted()
+  }
+
+  whenConfirmed(callback: (error: Error | undefined) => void): void {
+    this.#cache.whenConfirmed(callback)
+  }
+
+  whenRelieved(callback: () => void): void {
+    this.#cache.whenRelieved(callback)
+  }
+
+  /** The store behind it is no more. */
+  break(error: Error): void {
+    this.#cache.break(error)
+  }
+
+  close(): void {
+    this.#cache.close()
+  }
+}
+
+function checkedKey(key: string): string {
+  const wellFormed = toKey(key)
+  const bytes = Buffer.byteLength(wellFormed)
+  if (bytes <= keyBytesMax) return wellFormed
+  throw new RangeError(
+    `Keys cannot be larger than ${keyBytesMax} bytes. A key of size ${bytes} was provided.`,
+  )
+}
+
+function encodeChecked(value: unknown): Uint8Array {
+  const bytes = encodeValue(value)
+  if (bytes.byteLength <= valueBytesMax + valueSlackBytes) return bytes
+  throw new RangeError(
+    `Values cannot be larger than ${valueBytesMax} bytes. A value of size ${bytes.byteLength} was provided.`,
+  )
+}
