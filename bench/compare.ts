@@ -20,7 +20,7 @@ import { type Figures, median, renderReport, writeReport } from './report.ts'
 
 interface Scenario {
   readonly name: string
-  readonly method: 'plain' | 'add'
+  readonly method: 'plain' | 'add' | 'accept' | 'hibernate'
   readonly objects: number
   readonly connections: number
 }
@@ -30,6 +30,13 @@ const scenarios: readonly Scenario[] = [
   { name: 'get+put, 1 object, 1 connection', method: 'add', objects: 1, connections: 1 },
   { name: 'get+put, 1 object, 64 connections', method: 'add', objects: 1, connections: 64 },
   { name: 'get+put, 1,000 objects, 64 connections', method: 'add', objects: 1000, connections: 64 },
+  { name: 'WebSocket echo, plain, 100 sockets', method: 'accept', objects: 1, connections: 100 },
+  {
+    name: 'WebSocket echo, hibernatable, 100 sockets',
+    method: 'hibernate',
+    objects: 1,
+    connections: 100,
+  },
 ]
 
 const { values } = parseArgs({

@@ -2,9 +2,11 @@
 // Prints one line of JSON when the last answer is in.
 
 import { KeepAliveConnection } from './keep-alive-connection.ts'
+import { SocketConnection } from './socket-connection.ts'
 
 export interface LoadOptions {
   readonly port: number
+  /** `plain`, `add`, … over HTTP; `accept` and `hibernate` over WebSockets, which echo. */
   readonly method: string
   /** Requests go to `o0` … `o<objects - 1>` in turn. */
   readonly objects: number
@@ -36,11 +38,11 @@ async function runLoad(options: LoadOptions): Promise<LoadResult> {
   let next = 0
 
   const work = async (): Promise<void> => {
-    const connection = new KeepAliveConnection(port)
+    const connection = await openConnection(port, method, paths[next % objects] as string)
     let sentAt = performance.now()
     while (sentAt < measureUntil) {
       const index = next++ % objects
-      await connection.get(paths[index] as string)
+      await connection.ask(paths[index] as string)
       const answeredAt = performance.now()
       acknowledged[index] = (acknowledged[index] as number) + 1
       answers += 1
@@ -68,6 +70,20 @@ async function runLoad(options: LoadOptions): Promise<LoadResult> {
     p99Ms: quantile(0.99),
     acknowledged,
   }
+}
+
+interface Connection {
+  ask(path: string): Promise<unknown>
+  close(): void
+}
+
+async function openConnection(port: number, method: string, path: string): Promise<Connection> {
+  if (method === 'accept' || method === 'hibernate') {
+    const socket = await SocketConnection.open(port, path)
+    return { ask: () => socket.echo(), close: () => socket.close() }
+  }
+  const connection = new KeepAliveConnection(port)
+  return { ask: (each) => connection.get(each), close: () => connection.close() }
 }
 
 console.log(JSON.stringify(await runLoad(JSON.parse(process.argv[2] ?? '') as LoadOptions)))

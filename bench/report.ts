@@ -49,6 +49,7 @@ export function renderReport(report: Report): string {
     `- Machine: ${machine}, ${memory}, Linux ${release()}`,
     `- Versions: ${versions.join(', ')}`,
     `- Conditions: HTTP/1.1 keep-alive without pipelining → worker → object by RPC;` +
+      ` WebSockets: one text in flight each, echoed by the object;` +
       ` ${rounds} interleaved rounds of ${seconds} s per line, medians;` +
       (isPinned
         ? ' server on core 0 with all its threads, load on core 1'

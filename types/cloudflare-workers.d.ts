@@ -12,9 +12,16 @@ interface DurableObjectId {
 }
 
 type RpcMethods<T> = {
-  [K in keyof T as K extends 'fetch' | 'ctx' | 'env' | 'alarm' ? never : K]: T[K] extends (
-    ...values: infer P
-  ) => infer R
+  [K in keyof T as K extends
+    | 'fetch'
+    | 'ctx'
+    | 'env'
+    | 'alarm'
+    | 'webSocketMessage'
+    | 'webSocketClose'
+    | 'webSocketError'
+    ? never
+    : K]: T[K] extends (...values: infer P) => infer R
     ? (...values: P) => Promise<Awaited<R>>
     : Promise<Awaited<T[K]>>
 }
@@ -114,10 +121,47 @@ interface DurableObjectStorage extends Omit<DurableObjectTransaction, 'rollback'
   sync(): Promise<void>
 }
 
+interface WebSocket {
+  /** Takes this end into use: what has arrived is delivered from now on. */
+  accept(options?: { allowHalfOpen?: boolean }): void
+  /** Keeps a copy of `value` with the socket, also while its object hibernates. */
+  serializeAttachment(value: unknown): void
+  deserializeAttachment(): unknown
+}
+
+declare class WebSocketPair {
+  readonly 0: WebSocket
+  readonly 1: WebSocket;
+  [Symbol.iterator](): Iterator<WebSocket>
+}
+
+declare class WebSocketRequestResponsePair {
+  constructor(request: string, response: string)
+  readonly request: string
+  readonly response: string
+}
+
+interface ResponseInit {
+  webSocket?: WebSocket | null
+}
+
+interface Response {
+  /** The client's end of the socket, of a response with status 101. */
+  readonly webSocket?: WebSocket | null
+}
+
 interface DurableObjectState {
   readonly id: DurableObjectId
   readonly storage: DurableObjectStorage
   waitUntil(promise: Promise<unknown>): void
+  acceptWebSocket(webSocket: WebSocket, tags?: string[]): void
+  getWebSockets(tag?: string): WebSocket[]
+  getTags(webSocket: WebSocket): string[]
+  setWebSocketAutoResponse(pair?: WebSocketRequestResponsePair): void
+  getWebSocketAutoResponse(): WebSocketRequestResponsePair | null
+  getWebSocketAutoResponseTimestamp(webSocket: WebSocket): Date | null
+  setHibernatableWebSocketEventTimeout(timeoutMs?: number): void
+  getHibernatableWebSocketEventTimeout(): number | null
   blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>
   abort(reason?: unknown, options?: { retryAlarm?: boolean }): void
 }
@@ -133,6 +177,14 @@ declare module 'cloudflare:workers' {
     protected readonly env: Env
     constructor(ctx: DurableObjectState, env: Env)
     alarm?(info: AlarmInvocationInfo): void | Promise<void>
+    webSocketMessage?(webSocket: WebSocket, message: string | ArrayBuffer): void | Promise<void>
+    webSocketClose?(
+      webSocket: WebSocket,
+      code: number,
+      reason: string,
+      wasClean: boolean,
+    ): void | Promise<void>
+    webSocketError?(webSocket: WebSocket, error: unknown): void | Promise<void>
   }
   export abstract class WorkerEntrypoint<Env = unknown> {
     protected readonly ctx: ExecutionContext

@@ -2,6 +2,20 @@
 import { DurableObject } from 'cloudflare:workers'
 
 export class Bench extends DurableObject {
+  fetch(request) {
+    const [client, server] = Object.values(new WebSocketPair())
+    if (request.url.includes('/hibernate/')) this.ctx.acceptWebSocket(server)
+    else {
+      server.accept()
+      server.addEventListener('message', (event) => server.send(event.data))
+    }
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  webSocketMessage(socket, message) {
+    socket.send(message)
+  }
+
   async plain() {
     return 1
   }
@@ -28,6 +42,9 @@ export default {
         return new Response(`${await object.add()}`)
       case 'read':
         return new Response(`${await object.read()}`)
+      case 'accept':
+      case 'hibernate':
+        return object.fetch(request)
       default:
         return new Response('not found', { status: 404 })
     }

@@ -13,4 +13,5 @@ export type {
   PendingCommit,
 } from './commit.ts'
 export { Ring, RingMember } from './ring.ts'
+export { type Compatibility, compatibilityOf, newestCompatibility } from './compatibility.ts'
 export { addTraits, DurableError, type ErrorTraits } from './errors.ts'

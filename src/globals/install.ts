@@ -1,4 +1,5 @@
 import { passAlso } from '../rpc/index.ts'
+import { UserWebSocket, WebSocketPair, WebSocketRequestResponsePair } from '../sockets/index.ts'
 import { UserCompressionStream, UserDecompressionStream } from './compression.ts'
 import { toUserRequest, userFetch } from './fetch.ts'
 import { callingOwner, gated, ownerHere } from './gated.ts'
@@ -26,8 +27,8 @@ export async function withUserClasses<T>(load: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Puts the gated versions of timers, fetch, Request, Response and crypto in place, once per thread.
- * Code without an owner (the embedding program, Node itself) keeps getting Node's own behaviour.
+ * Puts the gated versions of timers, fetch, Request, Response, WebSocket and crypto in place, once per
+ * thread. Code without an owner (the embedding program, Node itself) keeps getting Node's own behaviour.
  */
 export function installGlobals(): void {
   if (isInstalled) return
@@ -37,6 +38,10 @@ export function installGlobals(): void {
   definePerOwner('Request', native.Request, UserRequest)
   definePerOwner('Response', native.Response, UserResponse)
   installStreams()
+  definePerOwner('WebSocket', native.WebSocket, UserWebSocket)
+  // Node has no such classes.
+  definePerOwner('WebSocketPair', undefined, WebSocketPair)
+  definePerOwner('WebSocketRequestResponsePair', undefined, WebSocketRequestResponsePair)
   const functions = {
     ...createTimerGlobals(),
     fetch: (input: unknown, init?: UserRequestInit) => {

@@ -17,6 +17,7 @@ type Captured =
   | 'setTimeout'
   | 'TransformStream'
   | 'WritableStream'
+  | 'WebSocket'
 
 export const native: Readonly<Pick<typeof globalThis, Captured>> = {
   clearImmediate: globalThis.clearImmediate,
@@ -35,4 +36,5 @@ export const native: Readonly<Pick<typeof globalThis, Captured>> = {
   setTimeout: globalThis.setTimeout,
   TransformStream: globalThis.TransformStream,
   WritableStream: globalThis.WritableStream,
+  WebSocket: globalThis.WebSocket,
 }

@@ -1,5 +1,11 @@
 import { Body, type BodyMessage, extractContent, GivenContent } from './body.ts'
 import { native } from './native.ts'
+import {
+  passOnWebSocket,
+  receiveWebSocket,
+  type SocketEnd,
+  UserWebSocket,
+} from '../sockets/index.ts'
 import type { Owner } from '../turns/index.ts'
 
 /** A response between two owners, or between an owner and the host. */
@@ -10,6 +16,8 @@ export interface ResponseMessage {
   readonly body: BodyMessage
   readonly url: string
   readonly redirected: boolean
+  /** With status 101: the receiver's end of the socket. */
+  readonly webSocket?: SocketEnd
 }
 
 export interface UserResponseInit {
@@ -36,17 +44,18 @@ export class UserResponse extends Body {
   #url = ''
   #redirected = false
   #type: 'default' | 'error' = 'default'
+  #webSocket: UserWebSocket | null = null
 
   constructor(body?: unknown, init: UserResponseInit = {}) {
     const { content, contentType } = extractContent(body)
     super(content)
+    const webSocket = webSocketOf(init)
     const status = init.status === undefined ? 200 : Number(init.status)
-    if (
-      !Number.isInteger(status) ||
-      status < 101 ||
-      status > 599 ||
-      (status > 101 && status < 200)
-    ) {
+    if (webSocket !== null && status !== 101) {
+      throw new RangeError('Responses with a WebSocket must have status code 101.')
+    }
+    const isInRange = status >= 200 && status <= 599
+    if (!Number.isInteger(status) || !(isInRange || webSocket !== null)) {
       throw new RangeError(
         'Responses may only be constructed with status codes in the range 200 to 599, inclusive.',
       )
@@ -56,6 +65,7 @@ export class UserResponse extends Body {
         `Response with null body status (101, 204, 205, or 304) cannot have a body.`,
       )
     }
+    this.#webSocket = webSocket
     this.#status = status
     this.#statusText = init.statusText === undefined ? '' : String(init.statusText)
     this.#pairs = []
@@ -93,6 +103,10 @@ export class UserResponse extends Body {
   static receive(message: ResponseMessage): UserResponse {
     const response = new UserResponse(new GivenContent(message.body))
     response.#setHead(message)
+    if (message.webSocket !== undefined) {
+      const protocol = response.headers.get('sec-websocket-protocol') ?? ''
+      response.#webSocket = receiveWebSocket(message.webSocket, protocol)
+    }
     return response
   }
 
@@ -133,11 +147,15 @@ export class UserResponse extends Body {
     return this.#type
   }
 
-  get webSocket(): null {
-    return null
+  /** The client's end of the socket, of a response with status 101. */
+  get webSocket(): UserWebSocket | null {
+    return this.#webSocket
   }
 
   clone(): UserResponse {
+    if (this.#webSocket !== null) {
+      throw new TypeError('Cannot clone a response to a WebSocket handshake.')
+    }
     const copy = new UserResponse(new GivenContent(this.forkContent()))
     copy.#setHead(this.#head())
     return copy
@@ -145,7 +163,10 @@ export class UserResponse extends Body {
 
   /** Hands this response on; its body is used up. */
   take(owner: Owner | undefined): ResponseMessage {
-    return { ...this.#head(), body: this.takeBody(owner) }
+    const message = { ...this.#head(), body: this.takeBody(owner) }
+    if (this.#webSocket === null) return message
+    const statusText = this.#statusText === '' ? 'Switching Protocols' : this.#statusText
+    return { ...message, statusText, webSocket: passOnWebSocket(this.#webSocket) }
   }
 
   #head(): Omit<ResponseMessage, 'body'> {
@@ -157,4 +178,12 @@ export class UserResponse extends Body {
       redirected: this.#redirected,
     }
   }
+}
+
+function webSocketOf({ webSocket }: UserResponseInit): UserWebSocket | null {
+  if (webSocket === undefined || webSocket === null) return null
+  if (webSocket instanceof UserWebSocket) return webSocket
+  throw new TypeError(
+    "Incorrect type for the 'webSocket' field on 'InitializerDict': the provided value is not of type 'WebSocket'.",
+  )
 }

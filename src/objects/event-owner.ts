@@ -110,7 +110,7 @@ export abstract class EventOwner extends Owner implements Callee {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   return typeof Reflect.get(value, 'then') === 'function'
 }

@@ -1,10 +1,11 @@
-import { assert, type Clock, DurableError, type Timers } from '../base/index.ts'
+import { assert, type Clock, type Compatibility, DurableError, type Timers } from '../base/index.ts'
 import { type CriticalSection, InputGate, type InputLock, OutputGate } from '../gates/index.ts'
 import { copyError } from '../rpc/index.ts'
 import type { Answer, DurableStore } from '../storage/index.ts'
 import { currentTurn, type Entry, type Outgoing, pump } from '../turns/index.ts'
 import { alarmCall, type AlarmRing } from './alarm-call.ts'
-import { EventOwner } from './event-owner.ts'
+import { EventOwner, isThenable } from './event-owner.ts'
+import type { HibernatableSockets } from './hibernatable-sockets.ts'
 import { ObjectAlarm } from './object-alarm.ts'
 
 const criticalSectionMs = 30_000
@@ -20,6 +21,9 @@ export interface IncarnationOptions {
   readonly store: DurableStore
   readonly clock: Clock
   readonly timers: Timers
+  readonly compatibility: Compatibility
+  /** The object's hibernatable sockets; they outlive this incarnation when it is evicted. */
+  readonly sockets: HibernatableSockets
   /** Makes the user's instance; runs inside the first turn. */
   readonly construct: (incarnation: Incarnation) => object
   /** This incarnation is over; the next event finds a new one. Called once. */
@@ -37,6 +41,8 @@ export class Incarnation extends EventOwner {
   readonly store: DurableStore
   readonly alarm: ObjectAlarm
   readonly clock: Clock
+  readonly sockets: HibernatableSockets
+  override readonly compatibility: Compatibility
   protected readonly objectId: string
   readonly #options: IncarnationOptions
   readonly #inputGate: InputGate
@@ -52,6 +58,8 @@ export class Incarnation extends EventOwner {
     this.store = options.store
     this.alarm = new ObjectAlarm(options.store)
     this.clock = options.clock
+    this.sockets = options.sockets
+    this.compatibility = options.compatibility
     this.#options = options
     this.#inputGate = new InputGate({ broken: (error) => this.break(error) })
     this.#outputGate = new OutputGate({ broken: (error) => this.break(error) })
@@ -100,6 +108,7 @@ export class Incarnation extends EventOwner {
     if (!this.setBroken(error)) return
     this.#inputGate.break(error)
     this.#outputGate.break(error)
+    this.sockets.disconnectAll()
     this.store.setListener(undefined)
     if (!this.holdsTurn) this.store.turnAborted()
     this.#options.ended(error)
@@ -142,6 +151,7 @@ export class Incarnation extends EventOwner {
   /** Lets go of the store. Only for an idle incarnation: nothing of it can run afterwards. */
   evict(): void {
     assert(this.isIdle, `${this.label} is evicted while something is under way`)
+    this.sockets.instanceDropped()
     this.store.setListener(undefined)
   }
 
@@ -197,6 +207,24 @@ export class Incarnation extends EventOwner {
     })
   }
 
+  /**
+   * Delivers an event that nobody waits for an answer of: `handle` runs on the instance, and an error
+   * is reported. Until it is done this incarnation stays in memory, or for `timeLimitMs`.
+   */
+  deliverEvent(what: string, timeLimitMs: number, handle: (instance: object) => unknown): void {
+    this.waitStarted()
+    this.#rootEntry.deliverLater(() => {
+      let result: unknown
+      try {
+        result = handle(this.target())
+      } catch (error) {
+        this.#options.report(`Uncaught error in ${what}`, error)
+      }
+      if (isThenable(result)) this.#awaitHandler(what, timeLimitMs, result)
+      else this.waitEnded()
+    })
+  }
+
   /** Keeps this incarnation in memory until `promise` settles; an error is reported. */
   waitUntil(promise: unknown): void {
     this.waitStarted()
@@ -233,6 +261,27 @@ export class Incarnation extends EventOwner {
         'A callback of something that Sluice does not wrap is the usual cause',
     )
     this.#options.report('Stray continuation', where)
+  }
+
+  #awaitHandler(what: string, timeLimitMs: number, result: PromiseLike<unknown>): void {
+    let isOver = false
+    const over = (): void => {
+      if (isOver) return
+      isOver = true
+      timer?.cancel()
+      this.waitEnded()
+    }
+    const failed = (error: unknown): void => {
+      this.#options.report(`Uncaught error in ${what}`, error)
+      over()
+    }
+    const timer =
+      timeLimitMs === 0
+        ? undefined
+        : this.#options.timers.after(timeLimitMs, () =>
+            failed(new Error('Actor exceeded event execution time and was disconnected.')),
+          )
+    result.then(over, failed)
   }
 
   #construct(): void {

@@ -1,4 +1,5 @@
 import type { ObjectId } from '../names/index.ts'
+import { UserWebSocket, WebSocketRequestResponsePair } from '../sockets/index.ts'
 import type { Incarnation } from './incarnation.ts'
 import { DurableObjectStorage } from './storage-api.ts'
 
@@ -40,6 +41,55 @@ export class DurableObjectState {
   }
 
   /**
+   * Takes a socket into use so that the object may leave memory while it stays open: its events are
+   * `webSocketMessage`, `webSocketClose` and `webSocketError` (reference 1.13).
+   */
+  acceptWebSocket(webSocket: unknown, tags: unknown = []): void {
+    requireType(webSocket, UserWebSocket, 'acceptWebSocket')
+    if (!Array.isArray(tags)) throw wrongType('acceptWebSocket', 2, 'Array')
+    this.#incarnation.sockets.accept(this.#incarnation, webSocket, tags)
+  }
+
+  /** All hibernatable sockets, newest first; with a tag, those that have it, oldest first. */
+  getWebSockets(tag?: unknown): UserWebSocket[] {
+    const wanted = tag === undefined ? undefined : String(tag)
+    return this.#incarnation.sockets.list(this.#incarnation, wanted)
+  }
+
+  getTags(webSocket: unknown): string[] {
+    requireType(webSocket, UserWebSocket, 'getTags')
+    return this.#incarnation.sockets.tagsOf(webSocket)
+  }
+
+  /** From now on `pair.request` is answered without waking the object; without a pair, no more. */
+  setWebSocketAutoResponse(pair?: unknown): void {
+    if (pair !== undefined) {
+      requireType(pair, WebSocketRequestResponsePair, 'setWebSocketAutoResponse')
+    }
+    this.#incarnation.sockets.autoResponse = pair
+  }
+
+  getWebSocketAutoResponse(): WebSocketRequestResponsePair | null {
+    return this.#incarnation.sockets.autoResponse ?? null
+  }
+
+  /** When `webSocket` was last answered automatically. */
+  getWebSocketAutoResponseTimestamp(webSocket: unknown): Date | null {
+    requireType(webSocket, UserWebSocket, 'getWebSocketAutoResponseTimestamp')
+    return this.#incarnation.sockets.autoResponseTimestamp(webSocket)
+  }
+
+  /** A handler that takes longer is reported and no longer keeps the object in memory; 0: no limit. */
+  setHibernatableWebSocketEventTimeout(timeoutMs?: unknown): void {
+    this.#incarnation.sockets.eventTimeoutMs = unsignedOf(timeoutMs)
+  }
+
+  getHibernatableWebSocketEventTimeout(): number | null {
+    const timeoutMs = this.#incarnation.sockets.eventTimeoutMs
+    return timeoutMs === 0 ? null : timeoutMs
+  }
+
+  /**
    * Resets the object: with `retryAlarm: false`, an alarm whose handler runs is not tried again. The writes of this turn are undone, unanswered calls fail with `reason`. Unlike on the
    * reference, which ends JavaScript on the spot, this call ends by a throw.
    */
@@ -56,4 +106,32 @@ export class DurableObjectState {
     this.#incarnation.break(error)
     throw error
   }
+}
+
+function requireType<T extends object>(
+  value: unknown,
+  type: new (...values: never[]) => T,
+  method: string,
+): asserts value is T {
+  if (!(value instanceof type)) throw wrongType(method, 1, type.name)
+}
+
+function wrongType(method: string, parameter: number, type: string): TypeError {
+  return new TypeError(
+    `Failed to execute '${method}' on 'DurableObjectState': parameter ${parameter} is not of type '${type}'.`,
+  )
+}
+
+// How the reference reads an unsigned integer.
+function unsignedOf(value: unknown): number {
+  const number = Number(value ?? 0)
+  if (!Number.isFinite(number)) {
+    throw new TypeError('The value cannot be converted because it is not an integer.')
+  }
+  if (number < 0) {
+    throw new TypeError(
+      'The value cannot be converted because it is negative and this API expects a positive number.',
+    )
+  }
+  return Math.trunc(number)
 }

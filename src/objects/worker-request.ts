@@ -1,3 +1,4 @@
+import type { Compatibility } from '../base/index.ts'
 import type { Entry, Outgoing } from '../turns/index.ts'
 import { codeOwner, pump } from '../turns/index.ts'
 import { EventOwner } from './event-owner.ts'
@@ -8,6 +9,7 @@ import { EventOwner } from './event-owner.ts'
  */
 export class WorkerRequest extends EventOwner {
   readonly label = 'worker'
+  override readonly compatibility: Compatibility
   protected readonly objectId = undefined
   readonly #handler: object
   readonly #report: (error: unknown) => void
@@ -17,8 +19,9 @@ export class WorkerRequest extends EventOwner {
    * @param handler the worker's default export (or an instance of it)
    * @param report hears of errors that no caller gets
    */
-  constructor(handler: object, report: (error: unknown) => void) {
+  constructor(handler: object, compatibility: Compatibility, report: (error: unknown) => void) {
     super()
+    this.compatibility = compatibility
     this.#handler = handler
     this.#report = report
     const deliverLater = (run: () => void): void => pump.post(this, undefined, run)

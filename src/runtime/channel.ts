@@ -11,6 +11,7 @@ import {
   type ResponseMessage,
 } from '../globals/index.ts'
 import { copyError } from '../rpc/index.ts'
+import { SocketChannel, type WithSocketNumber } from './socket-channel.ts'
 
 /** One end of a connection between a front and a shard. */
 export interface Port {
@@ -50,11 +51,13 @@ type WireBody =
   | { readonly kind: 'remote'; readonly id: number; readonly length: number | undefined }
 type Wire<T> = Omit<T, 'body'> & { readonly body: WireBody }
 
+type WireResponse = WithSocketNumber<Wire<ResponseMessage>>
+
 type Message =
   | { readonly kind: 'fetch'; readonly id: number; readonly request: Wire<RequestMessage> }
   | { readonly kind: 'listen'; readonly id: number; readonly options: ListenOptions }
   | { readonly kind: 'stop'; readonly id: number }
-  | { readonly kind: 'response'; readonly id: number; readonly response: Wire<ResponseMessage> }
+  | { readonly kind: 'response'; readonly id: number; readonly response: WireResponse }
   | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
   | { readonly kind: 'read'; readonly source: number }
@@ -72,6 +75,7 @@ interface WireError {
 /** The front's end. */
 export function linkShard(port: Port): ShardLink {
   const bodies = new Bodies(port)
+  const sockets = new SocketChannel((message) => port.send(message))
   const pending = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
   let lastId = 0
   let lostWith: Error | undefined
@@ -92,9 +96,10 @@ export function linkShard(port: Port): ShardLink {
   }
   port.onMessage((received) => {
     const message = received as Message
-    if (bodies.onMessage(message)) return
+    if (bodies.onMessage(message) || sockets.onMessage(message)) return
     if (message.kind === 'response') {
-      take(message.id).resolve(bodies.receive(message.response) as never)
+      const response = sockets.receive(bodies.receive(message.response))
+      take(message.id).resolve(response as never)
     } else if (message.kind === 'done') take(message.id).resolve(message.value as never)
     else if (message.kind === 'failed') take(message.id).reject(receiveError(message.error))
   })
@@ -107,6 +112,7 @@ export function linkShard(port: Port): ShardLink {
       for (const { reject } of pending.values()) reject(error)
       pending.clear()
       bodies.lost(error)
+      sockets.lost()
     },
   }
 }
@@ -114,13 +120,15 @@ export function linkShard(port: Port): ShardLink {
 /** The shard's end. */
 export function serveShard(port: Port, service: ShardService): void {
   const bodies = new Bodies(port)
+  const sockets = new SocketChannel((message) => port.send(message))
   port.onMessage((received) => {
     const message = received as Message
-    if (bodies.onMessage(message)) return
+    if (bodies.onMessage(message) || sockets.onMessage(message)) return
     const answer = async (): Promise<void> => {
       if (message.kind === 'fetch') {
         const response = await service.fetch(bodies.receive(message.request))
-        port.send({ kind: 'response', id: message.id, response: bodies.send(response) })
+        const wire = sockets.send(bodies.send(response))
+        port.send({ kind: 'response', id: message.id, response: wire })
       } else if (message.kind === 'listen') {
         const value = await service.listen(message.options)
         port.send({ kind: 'done', id: message.id, value })

@@ -64,16 +64,25 @@ export class DurableObjectNamespace {
 function createStub(objectClass: ObjectClass, router: ObjectRouter, id: ObjectId): object {
   let resident: Resident | undefined
   // [OB8] The stub stays with the resident it first used, unless that one was merely evicted.
-  const findCallee = (): Callee => {
+  const findCallee = (): Resident => {
     if (resident === undefined || resident.isRetired) resident = router.locate(objectClass, id)
     return resident
   }
   const target = rpcTarget(findCallee, undefined, undefined, requireRpc)
-  return createObjectStub(target, {
+  const stub = createObjectStub(target, {
     name: id.name,
     id,
     fetch: (input: unknown, init?: UserRequestInit) => fetchFrom(findCallee, input, init),
   })
+  residents.set(stub, findCallee)
+  return stub
+}
+
+const residents = new WeakMap<object, () => Resident>()
+
+/** Where the calls of an object's stub go; undefined when `value` is no such stub. */
+export function residentOf(value: unknown): Resident | undefined {
+  return typeof value === 'object' && value !== null ? residents.get(value)?.() : undefined
 }
 
 /** Sends a request to the handler behind `findCallee`; the answer is a delivered event. */
@@ -107,7 +116,7 @@ function sendRequest<T>(
   return sendCall(findCallee, {
     kind: 'fetch',
     invoke: (instance) => callFetch(instance, UserRequest.receive(lent.message)),
-    pack: (value) => lent.answered(packResponse(value)),
+    pack: (value) => lent.answered(packResponse(value, message)),
     unpack: (packed) => receive(packed as ResponseMessage),
   })
 }
@@ -122,11 +131,22 @@ export function callFetch(handler: object, ...values: unknown[]): unknown {
 }
 
 /** What a fetch handler returned, as a message; runs in the handler's turn. */
-export function packResponse(value: unknown): ResponseMessage {
-  if (value instanceof UserResponse) return value.take(ownerHere())
+export function packResponse(value: unknown, request: RequestMessage): ResponseMessage {
+  if (value instanceof UserResponse) {
+    if (value.webSocket !== null && !asksForWebSocket(request)) {
+      throw new TypeError(
+        'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".',
+      )
+    }
+    return value.take(ownerHere())
+  }
   // A Node Response, made by a library that was loaded before the globals were patched.
   if (value instanceof native.Response) return receiveHost(value)
   throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.")
+}
+
+function asksForWebSocket({ headers }: RequestMessage): boolean {
+  return headers.some(([name, value]) => name === 'upgrade' && value.toLowerCase() === 'websocket')
 }
 
 function requireRpc(instance: object): void {

@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Clock, CommitLog, Timers } from '../base/index.ts'
+import type { Clock, CommitLog, Compatibility, Timers } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
-import { type AlarmRing, type Callee, type InboundCall, Incarnation } from '../objects/index.ts'
+import {
+  type AlarmRing,
+  type Callee,
+  HibernatableSockets,
+  type InboundCall,
+  Incarnation,
+} from '../objects/index.ts'
 import { copyError } from '../rpc/index.ts'
 import {
   CachedStore,
@@ -41,6 +47,7 @@ export interface ObjectTableOptions {
   readonly nameOf: (key: string) => string | undefined
   /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
   readonly storageDelayMs: number
+  readonly compatibility: Compatibility
   readonly report: (message: string, error: unknown) => void
 }
 
@@ -162,7 +169,7 @@ export class ObjectTable {
     }
     const store = this.#stores.get(key)
     // Opened for this alone.
-    if (!isOpen && store !== undefined && !this.#residents.has(key)) this.#closeStore(key, store)
+    if (!isOpen && store !== undefined && !this.#isAwake(key)) this.#closeStore(key, store)
   }
 
   /** Those of `keys` whose files have to be synced; they count as synced from now on. */
@@ -180,13 +187,18 @@ export class ObjectTable {
     if (this.#residents.get(key) === resident) this.#residents.delete(key)
   }
 
+  /** Everything in memory, hibernating objects included. */
+  get residents(): Resident[] {
+    return [...this.#residents.values()]
+  }
+
   /** Evicts what has been idle for long enough, and closes stores that nobody uses. */
   sweep(): void {
     const now = this.#options.clock.monotonicMs()
     for (const resident of this.#residents.values()) resident.evictIfIdle(now)
     for (const [key, store] of this.#stores) {
       if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
-      else if (!this.#residents.has(key)) this.#closeStore(key, store)
+      else if (!this.#isAwake(key)) this.#closeStore(key, store)
     }
     this.#cacheMemory.evictStale()
   }
@@ -195,7 +207,7 @@ export class ObjectTable {
   evict(key: string): void {
     this.#residents.get(key)?.evictIfIdle(this.#options.clock.monotonicMs(), 0)
     const store = this.#stores.get(key)
-    if (store === undefined || this.#residents.has(key) || this.#checkpoints.has(key)) return
+    if (store === undefined || this.#isAwake(key) || this.#checkpoints.has(key)) return
     this.#closeStore(key, store)
   }
 
@@ -229,6 +241,11 @@ export class ObjectTable {
     for (const [key, store] of this.#stores) this.#closeStore(key, store)
   }
 
+  // A hibernating object has its place, and does not use its store.
+  #isAwake(key: string): boolean {
+    return this.#residents.get(key)?.isAwake === true
+  }
+
   #makeFolder(path: string): void {
     if (this.#folders.has(path)) return
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -238,6 +255,30 @@ export class ObjectTable {
   #tendCheckpoint(key: string, store: ObjectStore): void {
     if (store.broken === undefined) store.advanceCheckpoint()
     else this.openStore(key)
+  }
+
+  /** Deletes everything that the objects of this shard have stored; none of them may be awake. */
+  async deleteAll(): Promise<void> {
+    const keys = new Set([...this.#stores.keys(), ...this.#pending.keys(), ...this.#keysOnDisk()])
+    const stores = [...keys].map((key) => this.openStore(key))
+    for (const store of stores) {
+      store.deleteAll({ keepAlarm: false })
+      store.turnEnded()
+    }
+    this.#options.log.flush()
+    await Promise.all(stores.map(confirmed))
+  }
+
+  #keysOnDisk(): string[] {
+    const { directory } = this.#options
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+      // Beside the folders there is the catalogue.
+      if (!entry.isDirectory()) return []
+      const namespace = decodeURIComponent(entry.name)
+      return readdirSync(join(directory, entry.name))
+        .filter((file) => file.endsWith('.sqlite'))
+        .map((file) => `${namespace}/${file.slice(0, -'.sqlite'.length)}`)
+    })
   }
 
   #closeStore(key: string, store: ObjectStore): void {
@@ -280,6 +321,7 @@ export class Resident implements Callee {
   readonly #key: string
   readonly #class: ObjectClass
   readonly #id: ObjectId
+  readonly #sockets: HibernatableSockets
   #incarnation: Incarnation | undefined
   #broken: { readonly error: unknown } | undefined
   #isRetired = false
@@ -290,6 +332,15 @@ export class Resident implements Callee {
     this.#key = key
     this.#class = objectClass
     this.#id = id
+    const { clock, report } = table.options
+    this.#sockets = new HibernatableSockets({
+      clock,
+      wake: () => {
+        this.#idleSinceMs = undefined
+        return this.#wake()
+      },
+      report: (message, error) => report(`${this.#label}: ${message}`, error),
+    })
   }
 
   /** Evicted: whoever holds this must ask the table again. */
@@ -301,6 +352,10 @@ export class Resident implements Callee {
     return this.#incarnation?.hasCalls === true
   }
 
+  get #label(): string {
+    return `${this.#class.name} ${JSON.stringify(this.#id.name ?? this.#id.toString())}`
+  }
+
   deliver(call: InboundCall, entry?: Entry): void {
     if (this.#broken !== undefined) {
       call.fail(copyError(this.#broken.error, { durableObjectReset: true }))
@@ -310,7 +365,7 @@ export class Resident implements Callee {
     this.#wake().deliver(call, entry)
   }
 
-  /** An incarnation is in memory, which knows its alarm better than the store does. */
+  /** An incarnation is in memory: it uses the store, and knows its alarm better than that does. */
   get isAwake(): boolean {
     return this.#incarnation !== undefined
   }
@@ -329,32 +384,57 @@ export class Resident implements Callee {
     }
     this.#idleSinceMs ??= nowMs
     if (nowMs - this.#idleSinceMs < idleMs) return
-    this.#isRetired = true
-    this.#table.retire(this.#key, this)
-    incarnation?.evict()
-    this.#incarnation = undefined
+    this.#leaveMemory()
   }
 
-  /** Ends the incarnation, if any; unanswered calls fail. */
-  end(reason: Error): void {
-    this.#incarnation?.break(reason)
+  /**
+   * Leaves memory now, if nothing is under way; its sockets stay, or are disconnected.
+   *
+   * @returns false when something is under way
+   */
+  tryEvict(sockets: 'hibernate' | 'close'): boolean {
+    if (this.#broken !== undefined) return true
+    if (this.#incarnation?.isIdle === false) return false
+    if (sockets === 'close') this.#sockets.disconnectAll()
+    this.#leaveMemory()
+    return true
+  }
+
+  /** Ends the incarnation, if any; unanswered calls fail, and so does every later one. */
+  end(reason: unknown): void {
+    if (this.#incarnation !== undefined) this.#incarnation.break(reason)
+    else this.#ended(reason)
+  }
+
+  // With sockets the object hibernates: its place stays, for their next event and for its stubs. [WS8]
+  #leaveMemory(): void {
+    this.#incarnation?.evict()
+    this.#incarnation = undefined
+    if (!this.#sockets.isEmpty) return
+    this.#isRetired = true
+    this.#table.retire(this.#key, this)
+  }
+
+  #ended(error: unknown): void {
+    this.#broken = { error }
+    this.#sockets.disconnectAll()
+    this.#table.retire(this.#key, this)
   }
 
   #wake(): Incarnation {
     if (this.#incarnation !== undefined) return this.#incarnation
-    const { clock, timers, report } = this.#table.options
-    const label = `${this.#class.name} ${JSON.stringify(this.#id.name ?? this.#id.toString())}`
+    const { clock, timers, compatibility, report } = this.#table.options
+    const label = this.#label
     const incarnation = new Incarnation({
       label,
       objectId: this.#id.toString(),
       store: this.#table.openMemory(this.#key, this.#id.name),
       clock,
       timers,
+      compatibility,
+      sockets: this.#sockets,
       construct: (made) => this.#class.construct(made, this.#id),
-      ended: (error) => {
-        this.#broken = { error }
-        this.#table.retire(this.#key, this)
-      },
+      ended: (error) => this.#ended(error),
       report: (message, error) => report(`${label}: ${message}`, error),
     })
     this.#incarnation = incarnation

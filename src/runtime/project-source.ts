@@ -13,7 +13,15 @@ export class ProjectError extends Error {
 
 interface LoadedSource {
   readonly code: string
+  readonly given: ProjectModules
+}
+
+/** What a project finds in the modules that the runtime provides. */
+export interface ProjectModules {
+  /** `env` of `cloudflare:workers`; may be filled in later. */
   readonly env: Readonly<Record<string, unknown>>
+  /** The default export of `workerd:unsafe`; undefined when the project may not import it. */
+  readonly unsafe: object | undefined
 }
 
 // Keyed by the URL under which the bundle is imported. Kept for the life of the thread: modules
@@ -31,19 +39,18 @@ const workersModuleUrl = new URL(
  * Bundles the program that starts at `main` and evaluates it in this thread.
  *
  * @param main absolute path
- * @param env what the program sees as `env` of `cloudflare:workers`; may be filled in later
  * @returns the exports of the main module
  * @throws ProjectError with file, line and reason
  */
 export async function importProject(
   main: string,
-  env: Readonly<Record<string, unknown>>,
+  given: ProjectModules,
 ): Promise<Record<string, unknown>> {
   const code = await bundle(main)
   installHooks()
   sourceCount += 1
   const url = `${pathToFileURL(main).href}?sluice=${sourceCount}`
-  sources.set(url, { code, env })
+  sources.set(url, { code, given })
   try {
     return await withUserClasses(async () => (await import(url)) as Record<string, unknown>)
   } catch (error) {
@@ -94,8 +101,16 @@ function installHooks(): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
       if (sources.has(specifier)) return { url: specifier, format: 'module', shortCircuit: true }
-      if (specifier !== 'cloudflare:workers') return nextResolve(specifier, context)
       const parent = context.parentURL ?? ''
+      if (specifier === 'workerd:unsafe') {
+        if (sources.get(parent)?.given.unsafe === undefined) {
+          throw new ProjectError(
+            'No such module "workerd:unsafe": the compatibility flag "unsafe_module" lets a project have it',
+          )
+        }
+        return { url: `sluice:unsafe?${parent}`, format: 'module', shortCircuit: true }
+      }
+      if (specifier !== 'cloudflare:workers') return nextResolve(specifier, context)
       const url = sources.has(parent) ? `sluice:workers?${parent}` : workersModuleUrl
       return { url, format: 'module', shortCircuit: true }
     },
@@ -104,8 +119,11 @@ function installHooks(): void {
       if (source !== undefined) {
         return { format: 'module', source: source.code, shortCircuit: true }
       }
-      if (!url.startsWith('sluice:workers?')) return nextLoad(url, context)
-      return { format: 'module', source: workersSource(url), shortCircuit: true }
+      if (url.startsWith('sluice:workers?')) {
+        return { format: 'module', source: workersSource(url), shortCircuit: true }
+      }
+      if (!url.startsWith('sluice:unsafe?')) return nextLoad(url, context)
+      return { format: 'module', source: unsafeSource(url), shortCircuit: true }
     },
   })
 }
@@ -115,16 +133,24 @@ function workersSource(url: string): string {
   const project = url.slice('sluice:workers?'.length)
   return [
     `export * from ${JSON.stringify(workersModuleUrl)}`,
-    `import { environmentOf } from ${JSON.stringify(import.meta.url)}`,
-    `export const env = environmentOf(${JSON.stringify(project)})`,
+    `import { modulesOf } from ${JSON.stringify(import.meta.url)}`,
+    `export const { env } = modulesOf(${JSON.stringify(project)})`,
   ].join('\n')
 }
 
-/** The `env` of the project imported as `url`. @internal */
-export function environmentOf(url: string): Readonly<Record<string, unknown>> {
+function unsafeSource(url: string): string {
+  const project = url.slice('sluice:unsafe?'.length)
+  return [
+    `import { modulesOf } from ${JSON.stringify(import.meta.url)}`,
+    `export default modulesOf(${JSON.stringify(project)}).unsafe`,
+  ].join('\n')
+}
+
+/** What the project imported as `url` was given. @internal */
+export function modulesOf(url: string): ProjectModules {
   const source = sources.get(url)
   if (source === undefined) throw new ProjectError(`Cannot find the project '${url}'`)
-  return source.env
+  return source.given
 }
 
 function firstLine(text: string): string {

@@ -1,3 +1,4 @@
+import { type Compatibility, compatibilityOf } from '../base/index.ts'
 import {
   installGlobals,
   lendRequest,
@@ -7,7 +8,6 @@ import {
 } from '../globals/index.ts'
 import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
 import { pump, runAsHost } from '../turns/index.ts'
-import { deleteAllDeletesAlarm, isFlagOn } from './compatibility.ts'
 import { guardProcess } from './guards.ts'
 import { DurableObjectNamespace, callFetch, localRouter, packResponse } from './namespace.ts'
 import { type ObjectClass, ObjectTable } from './object-table.ts'
@@ -15,6 +15,7 @@ import { importProject, ProjectError } from './project-source.ts'
 import { ShardAlarms } from './shard-alarms.ts'
 import { ShardLog } from './shard-log.ts'
 import { backgroundTimers, systemClock, systemRandom, systemTimers } from './system-timers.ts'
+import { UnsafeModule } from './unsafe-module.ts'
 import { WorkerEntrypoint } from './workers-module.ts'
 
 /** What a shard needs to run a project; plain data, so that it can cross to a thread or process. */
@@ -55,6 +56,7 @@ const checkpointMs = 5_000
  */
 export class Shard {
   readonly #handler: object
+  readonly #compatibility: Compatibility
   readonly #env: Readonly<Record<string, unknown>>
   readonly #table: ObjectTable
   readonly #log: ShardLog
@@ -65,12 +67,14 @@ export class Shard {
 
   private constructor(parts: {
     handler: object
+    compatibility: Compatibility
     env: Readonly<Record<string, unknown>>
     table: ObjectTable
     log: ShardLog
     alarms: ShardAlarms
   }) {
     this.#handler = parts.handler
+    this.#compatibility = parts.compatibility
     this.#env = parts.env
     this.#table = parts.table
     this.#log = parts.log
@@ -90,7 +94,13 @@ export class Shard {
     installGlobals()
     guardProcess()
     const env: Record<string, unknown> = { ...options.project.vars }
-    const exports = await importProject(options.project.main, env)
+    const { compatibilityDate, compatibilityFlags } = options.project
+    const compatibility = compatibilityOf(compatibilityDate, compatibilityFlags)
+    const unsafe = new UnsafeModule()
+    const exports = await importProject(options.project.main, {
+      env,
+      unsafe: compatibility.unsafeModule ? unsafe : undefined,
+    })
     const classes = findClasses(options.project, exports)
     const handler = requireHandler(exports['default'])
     const log = await ShardLog.open(options)
@@ -105,9 +115,11 @@ export class Shard {
       isKnown: (key) => log.catalogue.hasFile(key),
       nameOf: (key) => log.catalogue.nameOf(key),
       storageDelayMs: options.storageDelayMs,
+      compatibility,
       report,
     })
     log.checkpointWith(table)
+    unsafe.useTable(table)
     const router = localRouter(table)
     const objectClasses: ObjectClass[] = []
     for (const { binding, className, constructor } of classes) {
@@ -126,7 +138,7 @@ export class Shard {
       report,
     })
     log.onAlarm((key, alarmAt) => alarms.confirmed(key, alarmAt))
-    return new Shard({ handler, env, table, log, alarms })
+    return new Shard({ handler, compatibility, env, table, log, alarms })
   }
 
   /** Answers a request with the stateless worker. Never throws; exactly one callback is called. */
@@ -136,13 +148,15 @@ export class Shard {
     fail: (error: Error) => void,
   ): void {
     this.#activeRequests += 1
-    const owner = new WorkerRequest(this.#handler, (error) => report('worker', error))
+    const owner = new WorkerRequest(this.#handler, this.#compatibility, (error) =>
+      report('worker', error),
+    )
     const ctx = new ExecutionContext(owner)
     const lent = lendRequest(message)
     owner.deliver({
       kind: 'fetch',
       invoke: (handler) => this.#callWorker(handler, UserRequest.receive(lent.message), ctx),
-      pack: (value) => lent.answered(packResponse(value)),
+      pack: (value) => lent.answered(packResponse(value, message)),
       reply: (packed) =>
         runAsHost(() => {
           this.#requestEnded()
@@ -268,7 +282,7 @@ function objectClass(
         id,
         props: {},
         exports: {},
-        deleteAllDeletesAlarm: isFlagOn(project, deleteAllDeletesAlarm),
+        deleteAllDeletesAlarm: incarnation.compatibility.deleteAllDeletesAlarm,
       })
       return new constructor(state, env)
     },

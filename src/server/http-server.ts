@@ -1,5 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer,
+  type IncomingMessage,
+  ServerResponse,
+  STATUS_CODES,
+  validateHeaderValue,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import {
   type BodyMessage,
   type ByteSource,
@@ -9,6 +15,7 @@ import {
   type RequestMessage,
   type ResponseMessage,
 } from '../globals/index.ts'
+import { refuseHandshake, Upgrades } from './upgrades.ts'
 
 /** What answers requests: a shard. */
 export interface RequestHandler {
@@ -40,7 +47,28 @@ export async function serveHttp(
   options: { readonly host: string; readonly port: number; readonly drainMs?: number },
 ): Promise<HttpServer> {
   const { drainMs = 10_000 } = options
-  const server = createServer((incoming, outgoing) => serve(handler, incoming, outgoing))
+  const upgrades = new Upgrades()
+  const server = createServer({ shouldUpgradeCallback: isWebSocket }, (incoming, outgoing) =>
+    serve(handler, incoming, outgoing),
+  )
+  server.on('upgrade', (incoming, stream, head) => {
+    const outgoing = answerTo(incoming, stream as Socket)
+    // Node before 24.9 brings every wish for an upgrade here.
+    const refusal = isWebSocket(incoming) ? refuseHandshake(incoming) : undefined
+    if (refusal !== undefined) {
+      outgoing.setHeader('sec-websocket-version', '13')
+      sendText(outgoing, refusal.status, refusal.text)
+      return
+    }
+    serve(handler, incoming, outgoing, (response) => {
+      const { webSocket } = response
+      if (webSocket === undefined) return false
+      for (const [name, value] of response.headers) validateHeaderValue(name, value)
+      outgoing.detachSocket(stream as Socket)
+      upgrades.accept(incoming, stream, head, { ...response, webSocket })
+      return true
+    })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: options.host, port: options.port }, () => {
@@ -61,11 +89,36 @@ export async function serveHttp(
           else reject(error)
         })
         server.closeIdleConnections()
+        upgrades.close()
       }),
   }
 }
 
-function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: ServerResponse): void {
+function isWebSocket({ headers, method }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+// Node hands over the bare connection of a request that asks for an upgrade. It may well get an
+// ordinary answer, and the connection ends with that.
+function answerTo(incoming: IncomingMessage, stream: Socket): ServerResponse {
+  const outgoing = new ServerResponse(incoming)
+  outgoing.shouldKeepAlive = false
+  outgoing.assignSocket(stream)
+  outgoing.on('finish', () => {
+    outgoing.detachSocket(stream)
+    stream.end()
+  })
+  stream.on('error', () => stream.destroy())
+  return outgoing
+}
+
+/** @param upgrade switches protocols instead of answering, when the response asks for that */
+function serve(
+  handler: RequestHandler,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  upgrade: (response: ResponseMessage) => boolean = () => false,
+): void {
   let message: RequestMessage
   try {
     message = messageOf(incoming)
@@ -84,9 +137,14 @@ function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: Ser
     message,
     (response) => {
       try {
+        if (upgrade(response)) return
+        if (response.webSocket !== undefined) {
+          throw new TypeError('A WebSocket was returned to a request that cannot be upgraded')
+        }
         send(outgoing, response, incoming.method === 'HEAD')
       } catch (error) {
         // A head that HTTP cannot carry, such as control characters in a header.
+        response.webSocket?.disconnect()
         if (response.body.kind === 'source') response.body.source.cancel(error)
         fail(error)
       }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ConfigError, loadProject } from '../config/index.ts'
-import { hostBodyOf, messageOfHostRequest, native } from '../globals/index.ts'
+import { hostBodyOf, messageOfHostRequest, native, type ResponseMessage } from '../globals/index.ts'
+import { receiveWebSocket, type UserWebSocket } from '../sockets/index.ts'
 import { type ShardHost, startInline, startProcess, startThread } from './shard-host.ts'
 
 export interface RuntimeOptions {
@@ -33,10 +34,32 @@ export interface RuntimeOptions {
   readonly shard?: 'inline' | 'thread' | 'process'
 }
 
+/** The program's end of a WebSocket: `accept()` it, and use it like any other. */
+export type RuntimeWebSocket = Pick<
+  UserWebSocket,
+  | 'accept'
+  | 'addEventListener'
+  | 'binaryType'
+  | 'close'
+  | 'protocol'
+  | 'readyState'
+  | 'removeEventListener'
+  | 'send'
+>
+
+/** A Response of the project's worker. */
+export type RuntimeResponse = Response & {
+  /** With status 101, for a request with `Upgrade: websocket`. */
+  readonly webSocket: RuntimeWebSocket | null
+}
+
 /** A running project. */
 export interface Runtime {
-  /** Sends a request to the project's worker, without a port. Bodies stream both ways. */
-  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+  /**
+   * Sends a request to the project's worker, without a port. Bodies stream both ways. A request with
+   * the header `Upgrade: websocket` may be answered with a `webSocket`.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<RuntimeResponse>
   /**
    * Serves the project over HTTP.
    *
@@ -119,12 +142,7 @@ function runtimeOf(shard: ShardHost, removeTemporary: () => void): Runtime {
     ended: ended.promise,
     fetch: async (input, init) => {
       const request = new native.Request(input, init)
-      const response = await shard.fetch(messageOfHostRequest(request))
-      return new native.Response(hostBodyOf(response.body), {
-        status: response.status,
-        statusText: response.statusText,
-        headers: response.headers as [string, string][],
-      })
+      return responseOf(await shard.fetch(messageOfHostRequest(request)))
     },
     listen: async ({ port = 0, host = '127.0.0.1' } = {}) => {
       const address = await shard.listen({ port, host })
@@ -136,4 +154,23 @@ function runtimeOf(shard: ShardHost, removeTemporary: () => void): Runtime {
       return closing
     },
   }
+}
+
+function responseOf(message: ResponseMessage): RuntimeResponse {
+  const { webSocket } = message
+  const headers = message.headers as [string, string][]
+  if (webSocket === undefined) {
+    const { status, statusText } = message
+    const response = new native.Response(hostBodyOf(message.body), { status, statusText, headers })
+    return Object.defineProperty(response, 'webSocket', { value: null }) as RuntimeResponse
+  }
+  const response = new native.Response(null, { headers })
+  const protocol = response.headers.get('sec-websocket-protocol') ?? ''
+  // Node's class refuses the status 101, which only a server could need.
+  return Object.defineProperties(response, {
+    status: { value: message.status },
+    statusText: { value: message.statusText },
+    ok: { value: false },
+    webSocket: { value: receiveWebSocket(webSocket, protocol) },
+  }) as RuntimeResponse
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { Ring, RingMember } from '../base/index.ts'
+import { type Compatibility, newestCompatibility, Ring, RingMember } from '../base/index.ts'
 
 /** Something that waits to leave its owner; settled exactly once, outside of the owner's code. */
 export interface Outgoing {
@@ -40,6 +40,8 @@ class BrokenListener extends RingMember {
 export abstract class Owner {
   /** For messages: `Room "lobby"`, `worker`. */
   abstract readonly label: string
+  /** Which behaviours this code was written for. */
+  readonly compatibility: Compatibility = newestCompatibility
 
   #enter: (<R>(run: () => R) => R) | undefined
   // Raised while a timer, a fetch or another piece of I/O is under way: such an owner is not idle.

@@ -65,7 +65,7 @@ export const programs: readonly Program[] = [
   },
   {
     name: 'hibernation',
-    isRequired: false,
+    isRequired: true,
     asks: [{ path: '/', recording: 'expected.json' }],
   },
   {
@@ -101,5 +101,12 @@ export const programs: readonly Program[] = [
         ],
       },
     ],
+  },
+  {
+    name: 'sockets',
+    isRequired: true,
+    asks: ['/surface', '/states', '/local', '/plain', '/hibernate', '/auto', '/gone', '/api'].map(
+      (path, index) => ({ path, recording: 'expected.json', index }),
+    ),
   },
 ]

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
+import { newestCompatibility } from '../../src/base/index.ts'
 import { DurableObjectStorage, Incarnation } from '../../src/objects/index.ts'
+import { noSockets } from './no-sockets.ts'
 import {
   CachedStore,
   type CacheLimits,
@@ -46,6 +48,8 @@ class Bench {
       store: this.cached,
       clock: { unixMs: () => 0, monotonicMs: () => 0 },
       timers: { after: () => ({ cancel: () => {} }) },
+      compatibility: newestCompatibility,
+      sockets: noSockets(),
       construct: () => ({}),
       ended: () => {},
       report: (message, error) => assert.fail(`${message}: ${String(error)}`),

@@ -3,7 +3,7 @@
 
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Clock, Timers } from '../../src/base/index.ts'
-import { DurableError } from '../../src/base/index.ts'
+import { DurableError, newestCompatibility } from '../../src/base/index.ts'
 import {
   DurableObjectStorage,
   type DurableObjectTransaction,
@@ -22,6 +22,7 @@ import {
 } from '../../src/storage/index.ts'
 import { decodeValue, encodeValue } from '../../src/storage/values.ts'
 import { currentTurn } from '../../src/turns/index.ts'
+import { noSockets } from './no-sockets.ts'
 import { type ListOptions, Model, type Need, textOf } from './model.ts'
 
 export interface OpOptions {
@@ -139,6 +140,8 @@ export class World {
       store: this.#watched(this.#cached),
       clock,
       timers: neverFires,
+      compatibility: newestCompatibility,
+      sockets: noSockets(),
       construct: () => ({}),
       ended: () => {},
       report: (_message, error) => this.#violated(error as Error),

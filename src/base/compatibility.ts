@@ -1,0 +1,41 @@
+/**
+ * What a project's compatibility date and flags decide. A flag wins over the date; `no_` or the old
+ * behaviour's own name switches off what the date would switch on, as in the reference.
+ */
+export interface Compatibility {
+  /** Binary frames arrive as Blob at `accept()`ed sockets; before, as ArrayBuffer. */
+  readonly blobFrames: boolean
+  /** An `accept()`ed socket answers a Close frame by itself before its close event. */
+  readonly autoReplyToClose: boolean
+  /** `deleteAll()` deletes the alarm too. */
+  readonly deleteAllDeletesAlarm: boolean
+  /** `workerd:unsafe` can be imported. */
+  readonly unsafeModule: boolean
+}
+
+/** @param date `YYYY-MM-DD` */
+export function compatibilityOf(date: string, flags: readonly string[]): Compatibility {
+  const since = (from: string, on: string, off: string): boolean =>
+    flags.includes(on) || (date >= from && !flags.includes(off))
+  return {
+    blobFrames: since(
+      '2026-03-17',
+      'websocket_standard_binary_type',
+      'no_websocket_standard_binary_type',
+    ),
+    autoReplyToClose: since(
+      '2026-04-07',
+      'web_socket_auto_reply_to_close',
+      'web_socket_manual_reply_to_close',
+    ),
+    deleteAllDeletesAlarm: since(
+      '2026-02-24',
+      'delete_all_deletes_alarm',
+      'delete_all_preserves_alarm',
+    ),
+    unsafeModule: flags.includes('unsafe_module'),
+  }
+}
+
+/** Today's behaviour, for code that belongs to no project. */
+export const newestCompatibility: Compatibility = compatibilityOf('9999-12-31', [])
