@@ -11,6 +11,8 @@ export interface StartOptions {
   readonly data: string
   /** On ours only. */
   readonly storageDelayMs?: number | undefined
+  /** A free one without it. */
+  readonly port?: number
   readonly pin?: string | undefined
   readonly signal?: AbortSignal | undefined
 }

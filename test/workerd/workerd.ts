@@ -13,6 +13,8 @@ export interface WorkerdOptions {
   readonly project: string
   /** Folder for objects' databases; without it storage is in memory. */
   readonly data?: string
+  /** A free one without it. */
+  readonly port?: number
   readonly pin?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -31,7 +33,7 @@ interface WranglerProject {
 
 const workerdPath = fileURLToPath(new URL('../../node_modules/.bin/workerd', import.meta.url))
 
-/** Starts workerd on a free port of 127.0.0.1; `stop` removes what it needed on disk. */
+/** Starts workerd on 127.0.0.1; `stop` removes what it needed on disk. */
 export async function startWorkerd(options: WorkerdOptions): Promise<RunningServer> {
   const folder = resolve(options.project)
   const project = readProject(folder)
@@ -39,7 +41,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<RunningServ
   const main = await emitMain(join(folder, project.main), work)
   const data = options.data === undefined ? undefined : resolve(options.data)
   if (data !== undefined) mkdirSync(data, { recursive: true })
-  writeFileSync(join(work, 'config.capnp'), renderConfig(project, main, data))
+  writeFileSync(join(work, 'config.capnp'), renderConfig(project, main, data, options.port ?? 0))
   // Programs that evict their own objects ask for a module that workerd hides by default.
   const needsUnsafe = project.compatibility_flags?.includes('unsafe_module') === true
   const clean = (): void => rmSync(work, { recursive: true, force: true })
@@ -105,7 +107,12 @@ async function emitMain(path: string, work: string): Promise<string> {
   return 'main.js'
 }
 
-function renderConfig(project: WranglerProject, main: string, data: string | undefined): string {
+function renderConfig(
+  project: WranglerProject,
+  main: string,
+  data: string | undefined,
+  port: number,
+): string {
   const bindings = project.durable_objects?.bindings ?? []
   const classes = [...new Set(bindings.map((binding) => binding.class_name))]
   const sqlClasses = project.migrations?.flatMap((step) => step.new_sqlite_classes ?? [])
@@ -137,7 +144,7 @@ const config :Workerd.Config = (
     (name = "main", worker = .main),
 ${disk}    (name = "internet", network = (allow = ["public", "private", "local"])),
   ],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
 
 const main :Workerd.Worker = (
