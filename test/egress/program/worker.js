@@ -349,7 +349,7 @@ function cases(get, to) {
     // From the second write until the answer to the first left; below 0 when it left before.
     'answer behind the first of two writes': async () => {
       const object = get()
-      const second = object.writeAgainLater(250)
+      const second = object.writeAgainLater(500)
       await object.putAndReturn()
       const answeredAt = Date.now()
       return answeredAt - (await second)

@@ -46,7 +46,7 @@ class Commands {
   sendThenWriteLater() {
     this.#write()
     this.#ws.send(`${Date.now()}`)
-    setTimeout(() => this.#write(), 250)
+    setTimeout(() => this.#write(), 500)
   }
 
   many() {
