@@ -13,7 +13,7 @@ import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
 import { compareKeys, rangeOf } from './key-order.ts'
 import { asError, commitFailure } from './failure.ts'
-import type { KvListOptions } from './kv-table.ts'
+import { encodeRow, type KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { Overlay, type PendingState } from './overlay.ts'
@@ -29,7 +29,7 @@ import {
   type WriteOptions,
 } from './store-types.ts'
 import { type Scope, Scopes } from './transaction-scope.ts'
-import { decodeValue, encodeValue } from './values.ts'
+import { decodeValue } from './values.ts'
 import type { WalCommit } from './wal.ts'
 
 // Above these the overlay is applied with the next commit.
@@ -180,12 +180,12 @@ export class ObjectStore implements CommitSource, DurableStore {
   }
 
   kvPut(key: string, value: unknown, options?: WriteOptions): void {
-    const bytes = encodeValue(value)
+    const bytes = encodeRow(key, value)
     this.#write(options, () => this.#overlay.set(key, bytes))
   }
 
   kvPutMany(entries: readonly (readonly [string, unknown])[], options?: WriteOptions): void {
-    const encoded = entries.map(([key, value]) => [key, encodeValue(value)] as const)
+    const encoded = entries.map(([key, value]) => [key, encodeRow(key, value)] as const)
     if (encoded.length === 0) return
     this.#write(options, () => {
       for (const [key, bytes] of encoded) this.#overlay.set(key, bytes)

@@ -30,8 +30,9 @@ export function templateBytes(): Uint8Array {
 }
 
 /** Limits of the reference on SQLite (reference 1.10, 1.19). */
+const rowBytesMax = 8_388_642
 const limits = {
-  length: 8_388_642,
+  length: rowBytesMax,
   sqlLength: 100_000,
   column: 100,
   exprDepth: 100,
@@ -42,6 +43,28 @@ const limits = {
   likePatternLength: 50,
   variableNumber: 100,
   triggerDepth: 10,
+}
+
+/**
+ * Refuses a row of `_cf_KV` that SQLite would refuse when it is applied, by the same count.
+ *
+ * @throws Error with SQLite's text
+ */
+export function requireRowFits(key: string, value: Uint8Array): void {
+  if (3 * key.length + value.byteLength + 32 < rowBytesMax) return
+  const keyBytes = Buffer.byteLength(key)
+  // A record begins with its header: its own length, and a number that tells type and length of each
+  // column.
+  const headerBytes = 1 + varintBytes(2 * keyBytes + 13) + varintBytes(2 * value.byteLength + 12)
+  if (headerBytes + keyBytes + value.byteLength > rowBytesMax) {
+    throw new Error('string or blob too big: SQLITE_TOOBIG')
+  }
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1
+  return bytes
 }
 
 /**

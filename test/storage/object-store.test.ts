@@ -352,6 +352,32 @@ test('[ST11] values are copied as V8 writes them, or refused', () => {
   assert.deepEqual([...row.value.subarray(0, 2)], [0xff, 0x0f])
 })
 
+test('[ST23] a value that the database would refuse is refused at once, and none other', () => {
+  const bench = new Bench()
+  for (const key of ['k', 'ö'.repeat(150), 'k'.repeat(9000)]) {
+    const put = (length: number): void => {
+      bench.turn(() => bench.store.kvPut(key, new ArrayBuffer(length)))
+    }
+    let fits = 8_000_000
+    for (let step = 500_000; step >= 1; step = Math.floor(step / 2)) {
+      try {
+        put(fits + step)
+        fits += step
+      } catch (error) {
+        assert.equal((error as Error).message, 'string or blob too big: SQLITE_TOOBIG')
+      }
+    }
+    put(fits)
+    // The largest that was taken goes into the file.
+    bench.flushAndConfirm()
+    if (!bench.checkpoint()) bench.log.confirmNext()
+    assert.equal(bench.log.confirmedRecords.at(-1)?.kvApplied, true)
+    assert.equal((bench.store.kvGet(key) as ArrayBuffer).byteLength, fits)
+    bench.turn(() => bench.store.kvDelete(key))
+  }
+  bench.flushAndConfirm()
+})
+
 test('[ST12] list gives keys in the order of their bytes, within its bounds', () => {
   const bench = new Bench()
   const keys = ['a', 'ab', 'b', 'z', '\u{ff}', '\u{e000}', '\u{1f600}']
