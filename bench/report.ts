@@ -16,6 +16,8 @@ export interface Figures {
 export interface Report {
   readonly rounds: number
   readonly seconds: number
+  /** Added to every fsync of both servers. */
+  readonly syncDelayUs: number | undefined
   readonly isPinned: boolean
   readonly scenarios: readonly string[]
   /** 4 KiB appends made durable per second, one at a time. */
@@ -54,6 +56,11 @@ export function renderReport(report: Report): string {
       (isPinned
         ? ' server on core 0 with all its threads, load on core 1'
         : ' server and load not pinned'),
+    ...(report.syncDelayUs === undefined
+      ? []
+      : [
+          `- Every fsync and fdatasync of both servers was made ${report.syncDelayUs} µs slower (strace)`,
+        ]),
     `- Physical limit: ${format(diskLimit)} appends of 4 KiB a second made durable one at a time` +
       ' (fdatasync, same disk, same run)',
     '- Verified: each counter equals the number of acknowledged requests',

@@ -31,9 +31,30 @@ export class Bench extends DurableObject {
   }
 }
 
+export class Rows extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env)
+    ctx.storage.sql.exec('CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, text TEXT)')
+  }
+
+  insert() {
+    this.ctx.storage.sql.exec(
+      'INSERT INTO rows (text) VALUES (?)',
+      'thirty-two bytes of ordinary text',
+    )
+    return 1
+  }
+
+  count() {
+    return this.ctx.storage.sql.exec('SELECT count(*) AS n FROM rows').one().n
+  }
+}
+
 export default {
   async fetch(request, env) {
     const [, method, name] = new URL(request.url).pathname.split('/')
+    if (method === 'insert') return new Response(`${await env.ROWS.getByName(name).insert()}`)
+    if (method === 'count') return new Response(`${await env.ROWS.getByName(name).count()}`)
     const object = env.BENCH.getByName(name)
     switch (method) {
       case 'plain':

@@ -23,6 +23,8 @@ export interface SpawnOptions {
   readonly cwd?: string
   /** CPU list for `taskset -c`; the server and all its threads stay on it. */
   readonly pin?: string | undefined
+  /** Every fsync and fdatasync of the server takes this much longer; needs `strace`. Not stopped by SIGTERM. */
+  readonly syncDelayUs?: number | undefined
   /** Kills the server when it fires, also before it is ready; the start then rejects. */
   readonly signal?: AbortSignal | undefined
   /** Opens file descriptor 3 for the child; `announce` then gets its lines as well. */
@@ -39,11 +41,28 @@ process.on('exit', () => {
   for (const child of running) killGroup(child)
 })
 
+function commandLine(options: SpawnOptions): [string, ...string[]] {
+  const { pin, syncDelayUs } = options
+  const inject = [
+    '-e',
+    'trace=fsync,fdatasync',
+    '-e',
+    `inject=fsync,fdatasync:delay_exit=${syncDelayUs}`,
+  ]
+  const words = [
+    ...(pin === undefined ? [] : ['taskset', '-c', pin]),
+    ...(syncDelayUs === undefined
+      ? []
+      : ['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...inject]),
+    options.command,
+    ...options.args,
+  ]
+  return words as [string, ...string[]]
+}
+
 /** Starts a server and resolves when it accepts connections; rejects with its stderr otherwise. */
 export async function spawnServer(options: SpawnOptions): Promise<RunningServer> {
-  const command = options.pin === undefined ? options.command : 'taskset'
-  const args =
-    options.pin === undefined ? options.args : ['-c', options.pin, options.command, ...options.args]
+  const [command, ...args] = commandLine(options)
   const child = spawn(command, args, {
     cwd: options.cwd,
     // A group of its own, so that a kill reaches threads' helpers and child processes too.

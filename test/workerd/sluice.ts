@@ -14,6 +14,7 @@ export interface SluiceOptions {
   /** Makes storage take this much to answer; objects then have no SQL. */
   readonly storageDelayMs?: number | undefined
   readonly pin?: string | undefined
+  readonly syncDelayUs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -38,6 +39,7 @@ export async function startSluice(options: SluiceOptions): Promise<RunningServer
     command: process.execPath,
     args,
     pin: options.pin,
+    syncDelayUs: options.syncDelayUs,
     signal: options.signal,
     announce: (line) => /^Ready on (http:\/\/\S+)/.exec(line)?.[1],
   })

@@ -14,6 +14,7 @@ export interface StartOptions {
   /** A free one without it. */
   readonly port?: number
   readonly pin?: string | undefined
+  readonly syncDelayUs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 

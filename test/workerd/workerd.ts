@@ -16,6 +16,7 @@ export interface WorkerdOptions {
   /** A free one without it. */
   readonly port?: number
   readonly pin?: string | undefined
+  readonly syncDelayUs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -55,6 +56,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<RunningServ
         ...(needsUnsafe ? ['--experimental'] : []),
       ],
       pin: options.pin,
+      syncDelayUs: options.syncDelayUs,
       signal: options.signal,
       hasControlPipe: true,
       announce: readListenEvent,
