@@ -51,6 +51,8 @@ interface Batch {
   repliesExpected: number
 }
 
+const zerosAheadBytesMax = 1024 * 1024
+
 /**
  * The commit log of one shard, in files. While one batch is being made durable, the next one
  * gathers: under load every fdatasync confirms many objects. [CL1]
@@ -80,7 +82,11 @@ export class FileLog implements CommitLog {
     }
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     this.#writer = new Worker(new URL(`./log-writer.${extension}`, import.meta.url), {
-      workerData: { directory: options.directory, filesModule: options.filesModule },
+      workerData: {
+        directory: options.directory,
+        filesModule: options.filesModule,
+        zerosAheadBytes: Math.min(zerosAheadBytesMax, Math.floor(options.segmentBytesMax / 16)),
+      },
     })
     this.#writer.unref()
     this.#writer.on('message', (reply: WriterReply) => this.#onReply(reply))

@@ -24,11 +24,16 @@ export type WriterReply =
   | { readonly kind: 'written'; readonly error?: string }
   | { readonly kind: 'done'; readonly id: number; readonly error?: string }
 
-const { directory, filesModule } = workerData as { directory: string; filesModule?: string }
+const { directory, filesModule, zerosAheadBytes } = workerData as {
+  directory: string
+  filesModule?: string
+  zerosAheadBytes: number
+}
+const zeros = new Uint8Array(zerosAheadBytes)
 const files: LogFiles =
   filesModule === undefined ? realFiles : ((await import(filesModule)) as { files: LogFiles }).files
 
-let segment: { fd: number; bytes: number } | undefined
+let segment: { fd: number; bytes: number; zeroedTo: number } | undefined
 
 parentPort?.on('message', (request: WriterRequest) => {
   switch (request.kind) {
@@ -50,12 +55,18 @@ parentPort?.on('message', (request: WriterRequest) => {
   }
 })
 
-// [CL1] One write and one fdatasync make a whole batch durable.
+// [CL1] One write and one fdatasync make a whole batch durable. Zeros stand ahead of what is written:
+// where the file need not grow, fdatasync need not make its new size durable as well. [CL10]
 function writeBatch(bytes: Uint8Array): void {
   if (segment === undefined) throw new Error('no segment is open')
+  const end = segment.bytes + bytes.byteLength
   writeAll(segment.fd, bytes, segment.bytes)
+  if (end > segment.zeroedTo) {
+    writeAll(segment.fd, zeros, end)
+    segment.zeroedTo = end + zeros.byteLength
+  }
   files.fdatasync(segment.fd)
-  segment.bytes += bytes.byteLength
+  segment.bytes = end
 }
 
 function openSegment(request: WriterRequest & { kind: 'segment' }): void {
@@ -68,7 +79,7 @@ function openSegment(request: WriterRequest & { kind: 'segment' }): void {
   writeAll(fd, encodeSegmentHeader(request.number, request.previous), 0)
   files.fdatasync(fd)
   files.syncDirectory(directory)
-  segment = { fd, bytes: segmentHeaderBytes }
+  segment = { fd, bytes: segmentHeaderBytes, zeroedTo: segmentHeaderBytes }
 }
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {

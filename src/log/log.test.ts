@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -31,7 +39,7 @@ function openLog(folder: string, options: Partial<FileLogOptions> = {}): FileLog
   return new FileLog({
     directory: join(folder, 'log'),
     firstSegment: 1,
-    segmentBytesMax: 2 ** 30,
+    segmentBytesMax: 20_000,
     filesModule,
     ...options,
   })
@@ -90,6 +98,12 @@ function recordOf(object: string, sequence: number): CommitRecord {
     kvApplied: false,
     alarmAt: sequence,
   }
+}
+
+/** A segment without the zeros that stand ahead. */
+function readWritten(path: string): Buffer {
+  const bytes = readFileSync(path)
+  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1)
 }
 
 function recover(folder: string): {
@@ -155,7 +169,7 @@ test('[CL2] [CL3] [CL7] a log cut at any byte gives a prefix of whole batches, a
   }
   await log.close()
   const path = join(folder, 'log', '00000001.log')
-  const whole = readFileSync(path)
+  const whole = readWritten(path)
   let lastSeen = 0
   for (let length = 0; length <= whole.length; length += 1) {
     writeFileSync(path, whole.subarray(0, length))
@@ -180,7 +194,7 @@ test('[CL3] damage before the end of what was confirmed ends recovery with file 
   }
   await log.close()
   const path = join(folder, 'log', '00000001.log')
-  const whole = readFileSync(path)
+  const whole = readWritten(path)
   const batchBytes = (whole.length - 32) / 3
   fc.assert(
     fc.property(fc.nat(whole.length - 33), fc.integer({ min: 1, max: 255 }), (offset, flip) => {
@@ -194,6 +208,32 @@ test('[CL3] damage before the end of what was confirmed ends recovery with file 
     }),
     { seed: 7, numRuns: 300 },
   )
+})
+
+test('[CL10] batches do not make the file grow, and the zeros ahead of them count for nothing', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const a = new Source(log, 'n/a')
+  const sizes: number[] = []
+  for (let i = 0; i < 30; i += 1) {
+    const write = a.write()
+    log.flush()
+    await write
+    sizes.push(statSync(join(folder, 'log', '00000001.log')).size)
+  }
+  await log.close()
+  assert.ok(new Set(sizes).size <= 6, `the file grew to ${[...new Set(sizes)].join(', ')} bytes`)
+  assert.deepEqual([recover(folder).last.get('n/a'), recover(folder).torn], [30, 0])
+  const again = openLog(folder, {
+    firstSegment: 2,
+    recovered: recoverLog(join(folder, 'log'), () => {}).segments,
+  })
+  const b = new Source(again, 'n/b')
+  const write = b.write()
+  again.flush()
+  await write
+  await again.close()
+  assert.deepEqual([...recover(folder).last.values()], [30, 1])
 })
 
 test('[CL4] a newer format is refused with both versions', () => {

@@ -100,8 +100,7 @@ export function recoverLog(
       })
       if (end === segment.bytes) continue
       if (!isLast) throw damaged(segment, end)
-      requireTorn(segment, end)
-      tornBytes = segment.bytes - end
+      tornBytes = requireTorn(segment, end)
       segment.bytes = end
     }
     for (const [object, index] of objects) restore(readObject(object, index))
@@ -277,14 +276,22 @@ function readObject(object: string, index: ObjectIndex): RecoveredObject {
   }
 }
 
-// A batch that was being written leaves no whole batch behind it. If there is one, the damage is in
-// the middle, and what follows was confirmed.
-function requireTorn(segment: SegmentFile, from: number): void {
-  const rest = readAt(segment.fd, from, segment.bytes - from)
+// Zeros stand ahead of what is written. [CL10] A batch that was being written leaves no whole batch
+// behind it. If there is one, the damage is in the middle, and what follows was confirmed.
+// @returns how many bytes of it there are
+function requireTorn(segment: SegmentFile, from: number): number {
+  const rest = withoutZeros(readAt(segment.fd, from, segment.bytes - from))
   for (let at = 1; at + batchHeaderBytes <= rest.length; at += 1) {
     if (rest[at] !== 0x31 || decodeBatchHeader(rest.subarray(at)) === undefined) continue
     if (readBatch(segment, from + at) !== undefined) throw damaged(segment, from)
   }
+  return rest.length
+}
+
+function withoutZeros(bytes: Buffer): Buffer {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === 0) end -= 1
+  return bytes.subarray(0, end)
 }
 
 function damaged(segment: SegmentFile, at: number): LogFormatError {
