@@ -71,6 +71,7 @@ export class FileLog implements CommitLog {
   #whenIdle: (() => void) | undefined
   #writerError: Error | undefined
   #isClosing = false
+  #closed: Promise<void> | undefined
 
   constructor(options: FileLogOptions) {
     this.#options = options
@@ -133,7 +134,12 @@ export class FileLog implements CommitLog {
     await this.#request((id) => ({ kind: 'drop', id, paths: dropped.map(({ path }) => path) }))
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     for (this.flush(); this.#inFlight !== undefined; this.flush()) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve
@@ -141,6 +147,8 @@ export class FileLog implements CommitLog {
     }
     this.#isClosing = true
     if (this.#writerError !== undefined) return
+    // [CL14] Whatever comes now is failed.
+    this.#writerError = new Error('the log is closed')
     const ended = new Promise((resolve) => this.#writer.once('exit', resolve))
     this.#writer.ref()
     this.#writer.postMessage({ kind: 'close' } satisfies WriterRequest)
