@@ -29,6 +29,12 @@ export interface FileLogOptions {
   readonly filesModule?: string
 }
 
+/**
+ * A sync has failed. The system may have dropped what it was to write, and says so once only: a sync
+ * that goes well afterwards means nothing. [CL16]
+ */
+export class LostSyncError extends DurableError {}
+
 export interface Segment {
   readonly number: number
   readonly path: string
@@ -117,7 +123,11 @@ export class FileLog implements CommitLog {
     this.#needsSegment = true
   }
 
-  /** Makes database files durable, in the writer thread. */
+  /**
+   * Makes database files durable, in the writer thread.
+   *
+   * @throws LostSyncError when that will not work by trying again
+   */
   syncFiles(paths: readonly string[]): Promise<void> {
     return this.#request((id) => ({ kind: 'sync', id, paths }))
   }
@@ -197,7 +207,9 @@ export class FileLog implements CommitLog {
     if (reply.kind === 'done') {
       const finish = this.#requests.get(reply.id)
       this.#requests.delete(reply.id)
-      finish?.(reply.error === undefined ? undefined : new DurableError(reply.error))
+      const { error } = reply
+      if (error === undefined) finish?.(undefined)
+      else finish?.(reply.isLost === true ? new LostSyncError(error) : new DurableError(error))
       return
     }
     const batch = this.#inFlight

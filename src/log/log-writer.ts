@@ -22,7 +22,13 @@ export type WriterRequest =
 /** Answers to `batch` and `segment` come in order; `id` tells those to the others. */
 export type WriterReply =
   | { readonly kind: 'written'; readonly error?: string }
-  | { readonly kind: 'done'; readonly id: number; readonly error?: string }
+  | {
+      readonly kind: 'done'
+      readonly id: number
+      readonly error?: string
+      /** It was a sync that failed, so that what was to be synced may be lost. */
+      readonly isLost?: boolean
+    }
 
 const { directory, filesModule } = workerData as { directory: string; filesModule?: string }
 const files: LogFiles =
@@ -95,12 +101,13 @@ function dropFiles(paths: readonly string[]): void {
   }
 }
 
-function attempt(act: () => void): { error?: string } {
+function attempt(act: () => void): { error?: string; isLost?: boolean } {
   try {
     act()
     return {}
   } catch (error) {
-    return { error: (error as Error).message }
+    const { message, syscall } = error as NodeJS.ErrnoException
+    return { error: message, isLost: syscall === 'fdatasync' || syscall === 'fsync' }
   }
 }
 
