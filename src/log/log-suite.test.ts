@@ -47,7 +47,7 @@ function openFileLog(): LogUnderTest {
 
 function recoverRecords(directory: string): CommitRecord[] {
   const records: CommitRecord[] = []
-  recoverLog(directory, ({ pages, kv, ...state }) => {
+  recoverLog(directory, ({ pages, kv, lastAlarmAt: _, ...state }) => {
     records.push({
       ...state,
       fence: 0,

@@ -342,15 +342,10 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#checkpoint.finish()
   }
 
-  /**
-   * Closes the database until it is needed again, with all that was committed to SQLite in its file.
-   *
-   * @returns false when something of it is unconfirmed or in use [ST24]
-   */
+  /** Closes the database until it is needed again, unless something of it is in use. [ST24] */
   release(): boolean {
-    if (this.#failure !== undefined || this.#unconfirmedPages > 0 || this.#sqlPart.isOpen)
-      return false
-    if (this.#database?.isInUse === true || !this.#emptyWal()) return false
+    const isBusy = this.#unconfirmedPages > 0 || this.#sqlPart.isOpen || this.#failure !== undefined
+    if (isBusy || this.#database?.isInUse === true || !this.#emptyWal()) return false
     this.#closeDatabase()
     return true
   }
@@ -672,7 +667,6 @@ export class ObjectStore implements CommitSource, DurableStore {
     return true
   }
 
-  // A disk that does not take it breaks the store.
   #emptyWal(): boolean {
     if (this.#database === undefined) return true
     try {
@@ -695,13 +689,11 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#closeDatabase()
     // Nothing of this file is durable: it does not exist for the log, and must not stand for the object.
     if (this.#isFileNew && !this.#confirmedState.hasFile) rmSync(this.path, { force: true })
-    this.#isFileNew = false
   }
 
   #closeDatabase(): void {
-    const database = this.#database
-    this.#database = undefined
     this.#options.openDatabases?.closed(this)
-    database?.close()
+    this.#database?.close()
+    this.#database = undefined
   }
 }

@@ -354,6 +354,7 @@ class Source implements CommitSource {
 function recordOf(object: string, sequence: number): CommitRecord {
   return {
     object,
+    name: object,
     fence: 0,
     sequence,
     pageSize: 512,

@@ -3,14 +3,7 @@
 // if it were current, the others go on, and when the fault is gone so is its effect.
 
 import assert from 'node:assert/strict'
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Fault } from './fault-hook.ts'
@@ -71,7 +64,7 @@ test('[CL5] [ST5] files that may not grow any more fail writes, and reads go on'
   assert.deepEqual(await shard.get('b', 'rows'), ['1', '3'])
 })
 
-test('[ST23] a commit that cannot be read back is undone, and its object reset alone', async () => {
+test('[ST25] a commit that cannot be read back is undone, and its object reset alone', async () => {
   await using shard = new FaultyShard()
   await shard.start()
   for (const name of ['a', 'b']) await shard.get(name, 'insert', '1')
@@ -87,7 +80,7 @@ test('[ST23] a commit that cannot be read back is undone, and its object reset a
   assert.deepEqual(await shard.get('a', 'rows'), ['1', '3'])
 })
 
-test('[ST23] a database that cannot be read refuses, however often it is asked, and recovers', async () => {
+test('[ST25] a database that cannot be read refuses, however often it is asked, and recovers', async () => {
   await using shard = new FaultyShard()
   await shard.start()
   for (const name of ['a', 'b']) await shard.get(name, 'insert', '1')
@@ -107,7 +100,7 @@ test('[ST23] a database that cannot be read refuses, however often it is asked, 
   assert.deepEqual(await shard.get('a', 'rows'), ['1', '2'])
 })
 
-test('[ST23] a database with foreign bytes in it refuses, and others go on', async () => {
+test('[ST25] a database with foreign bytes in it refuses, and others go on', async () => {
   await using shard = new FaultyShard()
   await shard.start()
   for (const name of ['a', 'b']) await shard.get(name, 'insert', '1')
@@ -156,22 +149,14 @@ test('[CL2] [CL3] a torn last record is not there; damage in the middle stops th
   await shard.kill()
   const [segment = ''] = shard.segments()
   const whole = readFileSync(segment)
-  // A batch that the process was writing when it ended.
-  appendFileSync(segment, whole.subarray(32, 32 + 150))
-  await shard.start()
-  assert.equal(await shard.get('a', 'get'), '3')
-  await shard.kill()
-
-  const last = shard.segments().at(-1) ?? ''
-  const damaged = readFileSync(segment)
+  const damaged = Buffer.from(whole)
   damaged[100] = (damaged[100] ?? 0) ^ 1
-  const before = readFileSync(segment)
   writeFileSync(segment, damaged)
   await assert.rejects(shard.start(), /log': it is damaged at byte \d+, before the end of what was/)
-  writeFileSync(segment, before)
+  // A batch that the process was writing when it ended.
+  writeFileSync(segment, Buffer.concat([whole, whole.subarray(32, 32 + 150)]))
   await shard.start()
   assert.equal(await shard.get('a', 'get'), '3')
-  assert.ok(last !== '')
 })
 
 test('[DF3] without permission nothing starts, and objects refuse until it is given back', async () => {
@@ -202,7 +187,7 @@ test('[DF3] without permission nothing starts, and objects refuse until it is gi
   assert.equal(await shard.get('b', 'get'), 'in-the-log')
 })
 
-test('[ST23] out of file descriptors, what needs one refuses, and the rest goes on', async (context) => {
+test('[ST25] out of file descriptors, what needs one refuses, and the rest goes on', async (context) => {
   await using shard = new FaultyShard()
   await shard.start()
   await shard.get('a', 'insert', '1')
