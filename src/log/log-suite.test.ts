@@ -47,15 +47,26 @@ function openFileLog(): LogUnderTest {
 
 function recoverRecords(directory: string): CommitRecord[] {
   const records: CommitRecord[] = []
-  recoverLog(directory, ({ pages, kv, lastAlarmAt: _, ...state }) => {
-    records.push({
-      ...state,
-      fence: 0,
-      pages: [...pages].map(([pageNumber, bytes]) => ({ pageNumber, bytes })),
-      kv: [...kv].map(([key, value]) => ({ key, value: value === 'deleted' ? undefined : value })),
-      kvApplied: false,
-    })
-  })
+  recoverLog(
+    directory,
+    ({ pages, kv, object, name, sequence, pageSize, databasePages, alarmAt }) => {
+      records.push({
+        object,
+        name,
+        sequence,
+        pageSize,
+        databasePages,
+        alarmAt,
+        fence: 0,
+        pages: [...pages].map(([pageNumber, bytes]) => ({ pageNumber, bytes })),
+        kv: [...kv].map(([key, value]) => ({
+          key,
+          value: value === 'deleted' ? undefined : value,
+        })),
+        kvApplied: false,
+      })
+    },
+  )
   return records
 }
 
