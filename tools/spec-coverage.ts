@@ -20,7 +20,12 @@ for (const { path, text } of read(['docs/spec/*.md'])) {
 }
 
 const quoted = new Set<string>()
-const tests = read(['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'])
+const tests = read([
+  'src/**/*.test.ts',
+  'src/**/*-suite.ts',
+  'test/**/*.test.ts',
+  'examples/**/*.test.ts',
+])
 for (const { path, text } of tests) {
   for (const [, title = ''] of text.matchAll(/\b(?:test|it)\(\s*['"`]([^\n]*)/g)) {
     for (const [, id = ''] of title.matchAll(/\[([A-Z]+\d+)\]/g)) {

@@ -63,7 +63,8 @@ export interface CommitSource {
 }
 
 /**
- * The port behind which commits become durable. Adapters: file, memory, PostgreSQL (cluster).
+ * The port behind which commits become durable. Adapters: file, memory, PostgreSQL (cluster). What all
+ * of them promise is in docs/spec/commit-log.md, and `testCommitLog` of `sluice/testing` asks for it.
  *
  * Batches are chosen by the log: when its writer is ready, it takes the commits of every enlisted
  * source, makes them durable together, and then confirms them in order.
@@ -76,6 +77,6 @@ export interface CommitLog {
    * batch is formed as soon as it is ready, and this does nothing.)
    */
   flush(): void
-  /** Confirms or fails all that was enlisted, then stops. */
+  /** Confirms or fails all that was enlisted, then stops: what comes later is failed. */
   close(): Promise<void>
 }

@@ -7,6 +7,7 @@ import type { CommitLog, CommitSource, PendingCommit, Timers } from '../base/ind
 export function delayConfirmations(log: CommitLog, delayMs: number, timers: Timers): CommitLog {
   const wrapped = new WeakMap<CommitSource, CommitSource>()
   let waiting = 0
+  let closed: Promise<void> | undefined
   let allAnswered: (() => void) | undefined
   const later = (answer: () => void): void => {
     waiting += 1
@@ -21,6 +22,13 @@ export function delayConfirmations(log: CommitLog, delayMs: number, timers: Time
     confirmed: () => later(() => commit.confirmed()),
     failed: (error) => later(() => commit.failed(error)),
   })
+  const close = async (): Promise<void> => {
+    await log.close()
+    if (waiting === 0) return
+    await new Promise<void>((resolve) => {
+      allAnswered = resolve
+    })
+  }
   return {
     enlist(source) {
       let outer = wrapped.get(source)
@@ -31,12 +39,9 @@ export function delayConfirmations(log: CommitLog, delayMs: number, timers: Time
       log.enlist(outer)
     },
     flush: () => log.flush(),
-    async close() {
-      await log.close()
-      if (waiting === 0) return
-      await new Promise<void>((resolve) => {
-        allAnswered = resolve
-      })
+    close() {
+      closed ??= close()
+      return closed
     },
   }
 }

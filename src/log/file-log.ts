@@ -29,6 +29,12 @@ export interface FileLogOptions {
   readonly filesModule?: string
 }
 
+/**
+ * A sync has failed. The system may have dropped what it was to write, and says so once only: a sync
+ * that goes well afterwards means nothing. [CL16]
+ */
+export class LostSyncError extends DurableError {}
+
 export interface Segment {
   readonly number: number
   readonly path: string
@@ -73,6 +79,7 @@ export class FileLog implements CommitLog {
   #whenIdle: (() => void) | undefined
   #writerError: Error | undefined
   #isClosing = false
+  #closed: Promise<void> | undefined
 
   constructor(options: FileLogOptions) {
     this.#options = options
@@ -122,7 +129,11 @@ export class FileLog implements CommitLog {
     this.#needsSegment = true
   }
 
-  /** Makes database files durable, in the writer thread. */
+  /**
+   * Makes database files durable, in the writer thread.
+   *
+   * @throws LostSyncError when that will not work by trying again
+   */
   syncFiles(paths: readonly string[]): Promise<void> {
     return this.#request((id) => ({ kind: 'sync', id, paths }))
   }
@@ -139,7 +150,12 @@ export class FileLog implements CommitLog {
     await this.#request((id) => ({ kind: 'drop', id, paths: dropped.map(({ path }) => path) }))
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     for (this.flush(); this.#inFlight !== undefined; this.flush()) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve
@@ -147,6 +163,8 @@ export class FileLog implements CommitLog {
     }
     this.#isClosing = true
     if (this.#writerError !== undefined) return
+    // [CL14] Whatever comes now is failed.
+    this.#writerError = new Error('the log is closed')
     const ended = new Promise((resolve) => this.#writer.once('exit', resolve))
     this.#writer.ref()
     this.#writer.postMessage({ kind: 'close' } satisfies WriterRequest)
@@ -195,7 +213,9 @@ export class FileLog implements CommitLog {
     if (reply.kind === 'done') {
       const finish = this.#requests.get(reply.id)
       this.#requests.delete(reply.id)
-      finish?.(reply.error === undefined ? undefined : new DurableError(reply.error))
+      const { error } = reply
+      if (error === undefined) finish?.(undefined)
+      else finish?.(reply.isLost === true ? new LostSyncError(error) : new DurableError(error))
       return
     }
     const batch = this.#inFlight

@@ -3,7 +3,7 @@
 // gates. Format and rules: docs/spec/commit-log.md.
 
 export { delayConfirmations } from './delayed-log.ts'
-export { FileLog, type FileLogOptions, type Segment } from './file-log.ts'
+export { FileLog, type FileLogOptions, LostSyncError, type Segment } from './file-log.ts'
 export type { LogFiles } from './log-files.ts'
 export { ScriptedLog } from './memory-log.ts'
 export { LogFormatError } from './record.ts'

@@ -22,7 +22,13 @@ export type WriterRequest =
 /** Answers to `batch` and `segment` come in order; `id` tells those to the others. */
 export type WriterReply =
   | { readonly kind: 'written'; readonly error?: string }
-  | { readonly kind: 'done'; readonly id: number; readonly error?: string }
+  | {
+      readonly kind: 'done'
+      readonly id: number
+      readonly error?: string
+      /** It was a sync that failed, so that what was to be synced may be lost. */
+      readonly isLost?: boolean
+    }
 
 const { directory, filesModule, zerosAheadBytes } = workerData as {
   directory: string
@@ -56,7 +62,7 @@ parentPort?.on('message', (request: WriterRequest) => {
 })
 
 // [CL1] One write and one fdatasync make a whole batch durable. Zeros stand ahead of what is written:
-// where the file need not grow, fdatasync need not make its new size durable as well. [CL10]
+// where the file need not grow, fdatasync need not make its new size durable as well. [CL17]
 function writeBatch(bytes: Uint8Array): void {
   if (segment === undefined) throw new Error('no segment is open')
   const end = segment.bytes + bytes.byteLength
@@ -106,12 +112,13 @@ function dropFiles(paths: readonly string[]): void {
   }
 }
 
-function attempt(act: () => void): { error?: string } {
+function attempt(act: () => void): { error?: string; isLost?: boolean } {
   try {
     act()
     return {}
   } catch (error) {
-    return { error: (error as Error).message }
+    const { message, syscall } = error as NodeJS.ErrnoException
+    return { error: message, isLost: syscall === 'fdatasync' || syscall === 'fsync' }
   }
 }
 

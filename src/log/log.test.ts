@@ -210,7 +210,7 @@ test('[CL3] damage before the end of what was confirmed ends recovery with file 
   )
 })
 
-test('[CL10] batches do not make the file grow, and the zeros ahead of them count for nothing', async () => {
+test('[CL17] batches do not make the file grow, and the zeros ahead of them count for nothing', async () => {
   const folder = makeFolder()
   const log = openLog(folder)
   const a = new Source(log, 'n/a')

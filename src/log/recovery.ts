@@ -54,10 +54,13 @@ export interface RecoveryReport {
   readonly tornBytes: number
 }
 
-interface SegmentFile {
-  readonly number: number
+interface OpenFile {
   readonly path: string
   readonly fd: number
+}
+
+interface SegmentFile extends OpenFile {
+  readonly number: number
   /** Up to where the file counts; known from the next segment, or the end of the file. */
   bytes: number
   readonly previous: PreviousSegment
@@ -70,7 +73,7 @@ interface ObjectIndex {
   sequence: number
   pageSize: number
   databasePages: number
-  readonly pages: Map<number, { readonly fd: number; readonly offset: number }>
+  readonly pages: Map<number, { readonly file: OpenFile; readonly offset: number }>
   readonly kv: Map<string, Uint8Array | 'deleted'>
   alarmAt: number | null | undefined
 }
@@ -159,7 +162,7 @@ function openSegment(path: string, number: number): SegmentFile | undefined {
   const fd = openSync(path, 'r')
   try {
     const bytes = fstatSync(fd).size
-    const header = readAt(fd, 0, Math.min(bytes, segmentHeaderBytes))
+    const header = readAt({ path, fd }, 0, Math.min(bytes, segmentHeaderBytes))
     // The process ended while the header was being written: no batch can be behind it.
     if (bytes <= segmentHeaderBytes && !isHeader(header, path)) {
       closeSync(fd)
@@ -202,9 +205,9 @@ function readSegment(
 
 function readBatch(segment: SegmentFile, at: number): Buffer | undefined {
   if (at + batchHeaderBytes > segment.bytes) return undefined
-  const header = decodeBatchHeader(readAt(segment.fd, at, batchHeaderBytes))
+  const header = decodeBatchHeader(readAt(segment, at, batchHeaderBytes))
   if (header === undefined || at + batchHeaderBytes + header.bytes > segment.bytes) return undefined
-  const batch = readAt(segment.fd, at + batchHeaderBytes, header.bytes)
+  const batch = readAt(segment, at + batchHeaderBytes, header.bytes)
   return crc32(batch) === header.checksum ? batch : undefined
 }
 
@@ -240,7 +243,7 @@ function indexRecord(
   if (record.databasePages > 0) {
     index.databasePages = record.databasePages
     for (const { pageNumber, bytes } of record.pages) {
-      index.pages.set(pageNumber, { fd: segment.fd, offset: pageOffset(bytes) })
+      index.pages.set(pageNumber, { file: segment, offset: pageOffset(bytes) })
     }
     for (const pageNumber of index.pages.keys()) {
       if (pageNumber > record.databasePages) index.pages.delete(pageNumber)
@@ -259,8 +262,8 @@ function indexRecord(
 
 function readObject(object: string, index: ObjectIndex): RecoveredObject {
   const images = new Map<number, Uint8Array>()
-  for (const [pageNumber, { fd, offset }] of index.pages) {
-    images.set(pageNumber, readAt(fd, offset, index.pageSize))
+  for (const [pageNumber, { file, offset }] of index.pages) {
+    images.set(pageNumber, readAt(file, offset, index.pageSize))
   }
   const { name, sequence, alarmAt, lastAlarmAt, pageSize, databasePages, kv } = index
   return {
@@ -276,11 +279,11 @@ function readObject(object: string, index: ObjectIndex): RecoveredObject {
   }
 }
 
-// Zeros stand ahead of what is written. [CL10] A batch that was being written leaves no whole batch
+// Zeros stand ahead of what is written. [CL17] A batch that was being written leaves no whole batch
 // behind it. If there is one, the damage is in the middle, and what follows was confirmed.
 // @returns how many bytes of it there are
 function requireTorn(segment: SegmentFile, from: number): number {
-  const rest = withoutZeros(readAt(segment.fd, from, segment.bytes - from))
+  const rest = withoutZeros(readAt(segment, from, segment.bytes - from))
   for (let at = 1; at + batchHeaderBytes <= rest.length; at += 1) {
     if (rest[at] !== 0x31 || decodeBatchHeader(rest.subarray(at)) === undefined) continue
     if (readBatch(segment, from + at) !== undefined) throw damaged(segment, from)
@@ -300,13 +303,22 @@ function damaged(segment: SegmentFile, at: number): LogFormatError {
   )
 }
 
-function readAt(fd: number, position: number, length: number): Buffer {
+function readAt(file: OpenFile, position: number, length: number): Buffer {
   const buffer = Buffer.alloc(length)
   let read = 0
   while (read < length) {
-    const count = readSync(fd, buffer, read, length - read, position + read)
+    const count = readSome(file, buffer, read, position + read)
     if (count === 0) return buffer.subarray(0, read)
     read += count
   }
   return buffer
+}
+
+function readSome({ path, fd }: OpenFile, into: Buffer, from: number, position: number): number {
+  try {
+    return readSync(fd, into, from, into.length - from, position)
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(`Cannot recover from '${path}': ${message}`, { cause: error })
+  }
 }

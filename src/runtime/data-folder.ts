@@ -5,11 +5,11 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { DurableError } from '../base/index.ts'
+import { lockFolder } from './folder-lock.ts'
 
 // 1 had no catalogue.
 const formatVersion = 2
@@ -37,8 +37,7 @@ export interface DataFolder {
  */
 export function takeDataFolder(path: string): DataFolder {
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  const lockPath = join(path, 'lock')
-  takeLock(path, lockPath)
+  const unlock = lockFolder(path)
   try {
     const format = readFormat(path)
     const logDirectory = join(path, 'log')
@@ -52,55 +51,10 @@ export function takeDataFolder(path: string): DataFolder {
       cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
       needsCatalogue: format !== formatVersion,
       upgraded: () => writeFormat(path),
-      release: () => rmSync(lockPath),
+      release: unlock,
     }
   } catch (error) {
-    rmSync(lockPath)
-    throw error
-  }
-}
-
-function takeLock(path: string, lockPath: string): void {
-  const self = `${process.pid} ${startOf(process.pid) ?? ''}\n`
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    try {
-      writeFileSync(lockPath, self, { flag: 'wx', mode: 0o600 })
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const [pid = '', start = ''] = readFileSync(lockPath, 'utf8').trim().split(' ')
-    if (isAlive(Number(pid), start)) {
-      throw new DurableError(
-        `Cannot open the data folder '${path}': process ${pid} has it open, and one process at a time may`,
-      )
-    }
-    rmSync(lockPath, { force: true })
-  }
-  throw new DurableError(`Cannot open the data folder '${path}': another process is taking it`)
-}
-
-// A process id is used again, by and by; its start time tells whether it is still the same process.
-function isAlive(pid: number, start: string): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  const startNow = startOf(pid)
-  if (startNow !== undefined) return startNow === start
-  try {
-    process.kill(pid, 0)
-    return start === ''
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-/** Clock ticks after boot at which the process started; undefined where /proc does not tell. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name in parentheses may hold spaces; field 22 is the 20th behind it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    unlock()
     throw error
   }
 }

@@ -17,6 +17,7 @@ import {
   DelayedKvStore,
   type DurableStore,
   ObjectStore,
+  OpenDatabases,
   type PendingState,
 } from '../storage/index.ts'
 import type { Entry } from '../turns/index.ts'
@@ -41,6 +42,8 @@ export interface ObjectTableOptions {
   readonly timers: Timers
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
+  /** So many databases stay open; objects beyond stay in memory all the same. */
+  readonly openDatabases: number
   /** Whether an object must have a database file, and may not begin anew without. [CT3] */
   readonly isKnown: (key: string) => boolean
   /** What the object's id was made from, if that is known. */
@@ -70,12 +73,16 @@ export class ObjectTable {
   readonly #folders = new Set<string>()
   // Objects whose files have changed since they were last synced.
   readonly #unsynced: Set<string>
+  readonly #databases: OpenDatabases
+  // Why the disk does not let an object's store be closed, as it was reported.
+  readonly #troubles = new Map<string, string>()
 
   constructor(options: ObjectTableOptions) {
     this.#options = options
     this.#pending = options.pending
     this.#unsynced = new Set(options.restored)
     this.#cacheMemory = new CacheMemory(options.clock)
+    this.#databases = new OpenDatabases(options.openDatabases)
   }
 
   get options(): ObjectTableOptions {
@@ -140,6 +147,7 @@ export class ObjectTable {
       pending,
       isKnown: () => isKnown(key),
       onFileChanged: () => this.#unsynced.add(key),
+      openDatabases: this.#databases,
     })
     this.#pending.delete(key)
     this.#stores.set(key, store)
@@ -167,6 +175,7 @@ export class ObjectTable {
     } finally {
       this.#checkpoints.delete(key)
     }
+    this.trimDatabases()
     const store = this.#stores.get(key)
     // Opened for this alone.
     if (!isOpen && store !== undefined && !this.#isAwake(key)) this.#closeStore(key, store)
@@ -180,6 +189,11 @@ export class ObjectTable {
   /** The sync has failed. */
   notSynced(keys: readonly string[]): void {
     for (const key of keys) this.#unsynced.add(key)
+  }
+
+  /** Closes databases that were not used for long, when too many are open. Outside of turns only. */
+  trimDatabases(): void {
+    this.#databases.trim()
   }
 
   /** Forgets the resident: the next stub finds a new one. */
@@ -196,7 +210,8 @@ export class ObjectTable {
   sweep(): void {
     const now = this.#options.clock.monotonicMs()
     for (const resident of this.#residents.values()) resident.evictIfIdle(now)
-    for (const [key, store] of this.#stores) {
+    // A copy: a store that is reset has another one behind it, whose turn is at the next sweep.
+    for (const [key, store] of [...this.#stores]) {
       if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
       else if (!this.#isAwake(key)) this.#closeStore(key, store)
     }
@@ -238,7 +253,7 @@ export class ObjectTable {
 
   /** Closes every database. */
   close(): void {
-    for (const [key, store] of this.#stores) this.#closeStore(key, store)
+    for (const [key, store] of [...this.#stores]) this.#closeStore(key, store)
   }
 
   // A hibernating object has its place, and does not use its store.
@@ -254,7 +269,21 @@ export class ObjectTable {
 
   #tendCheckpoint(key: string, store: ObjectStore): void {
     if (store.broken === undefined) store.advanceCheckpoint()
-    else this.openStore(key)
+    else this.#attempt(key, () => this.openStore(key))
+  }
+
+  // [OB11] What the disk does to one object is the matter of that one. It is tried again: by the next
+  // sweep, by the next call, and at the next start, for which everything confirmed is still in the log.
+  #attempt(key: string, act: () => void): void {
+    try {
+      act()
+      this.#troubles.delete(key)
+    } catch (error) {
+      const { message } = error as Error
+      if (this.#troubles.get(key) === message) return
+      this.#troubles.set(key, message)
+      this.#options.report(`Cannot close or reset the database of '${key}'`, error)
+    }
   }
 
   /** Deletes everything that the objects of this shard have stored; none of them may be awake. */
@@ -283,7 +312,8 @@ export class ObjectTable {
 
   #closeStore(key: string, store: ObjectStore): void {
     if (this.#caches.get(key)?.hasUnconfirmed === true) return
-    if (store.broken !== undefined || !store.hasUnconfirmed) this.#endStore(key, store)
+    if (store.broken === undefined && store.hasUnconfirmed) return
+    this.#attempt(key, () => this.#endStore(key, store))
   }
 
   #endStore(key: string, store: ObjectStore): void {

@@ -10,7 +10,13 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CommitLog, type CommitRecord, DurableError } from '../base/index.ts'
-import { delayConfirmations, FileLog, recoverLog, type RecoveryReport } from '../log/index.ts'
+import {
+  delayConfirmations,
+  FileLog,
+  LostSyncError,
+  recoverLog,
+  type RecoveryReport,
+} from '../log/index.ts'
 import { type PendingState, readStoredAlarm, restoreDatabase } from '../storage/index.ts'
 import { Catalogue, catalogueKey, type RecentEntry } from './catalogue.ts'
 import { type DataFolder, takeDataFolder } from './data-folder.ts'
@@ -49,6 +55,8 @@ export class ShardLog {
   #alarmListener: AlarmListener | undefined
   #checkpointing: Promise<boolean> | undefined
   #deadlineMs = Number.POSITIVE_INFINITY
+  // [CL16] Only the log has for certain what the files were to get: nothing of it may go.
+  #lostSync: DurableError | undefined
 
   private constructor(folder: DataFolder, options: ShardLogOptions) {
     const { report, pending, entries, restored } = recover(folder)
@@ -167,6 +175,7 @@ export class ShardLog {
   // object that is checkpointed while it writes goes on writing to later segments.
   async #checkpoint(): Promise<void> {
     for (;;) {
+      if (this.#lostSync !== undefined) throw this.#lostSync
       const full = this.#log.fullSegments()
       const last = full.at(-1)
       if (last === undefined) return
@@ -184,13 +193,16 @@ export class ShardLog {
 
   async #checkpointObjects(keys: readonly string[]): Promise<void> {
     const left = keys.values()
+    const errors: unknown[] = []
     const work = async (): Promise<void> => {
       for (const key of left) {
         if (this.#isLate) return
-        await this.#checkpointObject(key)
+        await this.#checkpointObject(key).catch((error: unknown) => errors.push(error))
       }
     }
     await Promise.all(Array.from({ length: checkpointsAtOnce }, work))
+    // The others are in their files; but no segment can go.
+    if (errors.length > 0) throw errors[0]
   }
 
   async #checkpointObject(key: string): Promise<void> {
@@ -218,7 +230,13 @@ export class ShardLog {
       }
     } catch (error) {
       this.#table?.notSynced(unsynced)
-      throw error
+      if (error instanceof LostSyncError) {
+        this.#lostSync = new DurableError(
+          `Cannot sync the databases: ${error.message}; the log is kept, and the next start writes them again`,
+          { cause: error },
+        )
+      }
+      throw this.#lostSync ?? error
     }
   }
 

@@ -29,6 +29,8 @@ export interface ShardOptions {
   readonly logSegmentBytes: number
   /** An object without anything under way for this long leaves memory. */
   readonly idleMs: number
+  /** So many databases stay open at once; others are opened when they are needed. */
+  readonly openDatabases: number
   /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
   readonly storageDelayMs: number
 }
@@ -79,7 +81,11 @@ export class Shard {
     this.#table = parts.table
     this.#log = parts.log
     this.#alarms = parts.alarms
-    this.#stops.push(pump.onLoopEnded(() => parts.log.commits.flush()))
+    const loopEnded = (): void => {
+      parts.log.commits.flush()
+      parts.table.trimDatabases()
+    }
+    this.#stops.push(pump.onLoopEnded(loopEnded))
     const sweep = setInterval(() => this.#table.sweep(), sweepMs)
     sweep.unref()
     this.#stops.push(() => clearInterval(sweep))
@@ -112,6 +118,7 @@ export class Shard {
       clock: systemClock,
       timers: systemTimers,
       idleMs: options.idleMs,
+      openDatabases: options.openDatabases,
       isKnown: (key) => log.catalogue.hasFile(key),
       nameOf: (key) => log.catalogue.nameOf(key),
       storageDelayMs: options.storageDelayMs,

@@ -30,6 +30,11 @@ export interface RuntimeOptions {
   readonly storageDelayMs?: number
   /** An object without anything under way for this long leaves memory; 10,000 by default. */
   readonly idleMs?: number
+  /**
+   * So many databases stay open at once, each with two files and some 200 KB of memory; 1,000 by
+   * default. An object whose database is closed stays in memory, and opens it when it needs it.
+   */
+  readonly openDatabases?: number
   /** Where user code runs: on the caller's thread (default), in a thread, in a child process. */
   readonly shard?: 'inline' | 'thread' | 'process'
 }
@@ -121,6 +126,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       logSegmentBytes: options.logSegmentBytes ?? 64 * 1024 * 1024,
       storageDelayMs: options.storageDelayMs ?? 0,
       idleMs: options.idleMs ?? 10_000,
+      openDatabases: options.openDatabases ?? 1000,
     })
   } catch (error) {
     removeTemporary()

@@ -19,9 +19,11 @@ export type {
   StoreTransaction,
   WriteOptions,
 } from './store-types.ts'
+export { OpenDatabases } from './open-databases.ts'
 export type { PendingState } from './overlay.ts'
 export { ScriptedCall, ScriptedStore } from './scripted-store.ts'
 export { restoreDatabase } from './restore.ts'
 export { readStoredAlarm } from './stored-alarm.ts'
+export { lockFile } from './sqlite.ts'
 export type { SqlValue } from './sql-database.ts'
 export { SqlStorage, SqlStorageCursor, type SqlRow, SyncKvStorage } from './surfaces.ts'

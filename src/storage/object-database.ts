@@ -10,6 +10,7 @@ import {
   primaryCode,
   type StatementSync,
 } from './sqlite.ts'
+import { asError } from './failure.ts'
 import { WalReader } from './wal.ts'
 
 const alarmKey = 1
@@ -32,10 +33,15 @@ export class ObjectDatabase {
     this.path = path
     this.isNew = makeDatabaseFile(path)
     this.db = openDatabase(path)
-    this.kv = new KvTable(this.db, this.#reads)
     this.wal = new WalReader(path)
-    this.sql = new SqlDatabase(this.db, this.#reads, run)
-    this.#selectAlarm = this.db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+    try {
+      this.kv = new KvTable(this.db, this.#reads)
+      this.sql = new SqlDatabase(this.db, this.#reads, run)
+      this.#selectAlarm = this.db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+    } catch (error) {
+      this.db.close()
+      throw error
+    }
     // Nanoseconds of these days are no safe integers.
     this.#selectAlarm.setReadBigInts(true)
   }
@@ -59,6 +65,11 @@ export class ObjectDatabase {
     this.#reads.close(reason)
     this.sql.dropEverything()
     this.kv.clear()
+  }
+
+  /** A read is not at its end, or the program has set something that lasts as long as this is open. */
+  get isInUse(): boolean {
+    return !this.#reads.isEmpty || this.sql.hasSettings
   }
 
   /** Ends reads under way; each throws `reason` at its next step. */
@@ -106,10 +117,15 @@ export class ObjectDatabase {
  * a fresh one reads from the file what is there.
  */
 export function recoverFromWal(path: string): void {
-  const fresh = openDatabase(path)
+  let fresh: DatabaseSync | undefined
   try {
+    fresh = openDatabase(path)
     fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    throw new Error(`Cannot reset the database '${path}': ${asError(error).message}`, {
+      cause: error,
+    })
   } finally {
-    fresh.close()
+    fresh?.close()
   }
 }

@@ -1,13 +1,12 @@
 import { existsSync, rmSync } from 'node:fs'
 import {
   assert,
-  type CommitLog,
   type CommitRecord,
   type CommitSource,
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
-import { CheckpointPlan } from './checkpoint-plan.ts'
+import { carriedBytesMax, carriedTimesMax, CheckpointPlan } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
@@ -16,7 +15,7 @@ import { asError, commitFailure } from './failure.ts'
 import { encodeRow, type KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
-import { Overlay, type PendingState } from './overlay.ts'
+import { alarmMsMax, Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { SqlPart } from './sql-part.ts'
 import { describeSqliteError, isFatal, isSqliteError, pageSize } from './sqlite.ts'
@@ -32,16 +31,6 @@ import { type Scope, Scopes } from './transaction-scope.ts'
 import { decodeValue } from './values.ts'
 import type { WalCommit } from './wal.ts'
 
-// Above these the overlay is applied with the next commit.
-const overlayBytesMax = 1024 * 1024
-const overlayKeysMax = 2000
-// Up to these, what only the log has is carried forward in it rather than applied: to open the database
-// of each of many small objects would cost more than all their writes.
-const carriedBytesMax = 4096
-const carriedTimesMax = 4
-// The year 2262: the database holds nanoseconds in 64 bits.
-const alarmMsMax = 9_223_372_036_854
-
 /**
  * One object's durable memory: an SQLite database, and over it the keys and the alarm that only the
  * commit log has so far. The database is opened when it is needed: an object that uses keys alone, all
@@ -53,9 +42,6 @@ const alarmMsMax = 9_223_372_036_854
 export class ObjectStore implements CommitSource, DurableStore {
   readonly path: string
   readonly sqlite: ObjectStore = this
-  readonly #object: string
-  readonly #fence: number
-  readonly #log: CommitLog
   readonly #overlay: Overlay
   readonly #keys: KvView
   #database: ObjectDatabase | undefined
@@ -84,16 +70,15 @@ export class ObjectStore implements CommitSource, DurableStore {
   readonly #confirmedState: ConfirmedState
   // The log has, or is about to have, the template's pages of the database that is open.
   #wasLogged = false
+  // The file was the bare template when it was opened last: the log had nothing of it.
+  #isFileNew = false
   readonly #checkpoint = new CheckpointPlan()
-  readonly #onFileChanged: (() => void) | undefined
+  readonly #options: StoreOptions
   #waitsForQuiet = false
 
   private constructor(options: StoreOptions) {
     this.path = options.path
-    this.#object = options.object
-    this.#fence = options.fence
-    this.#log = options.log
-    this.#onFileChanged = options.onFileChanged
+    this.#options = options
     this.#overlay = new Overlay(options.pending)
     this.#keys = new KvView(this.#overlay, (read) =>
       this.#hasFile ? this.#guard(() => read(this.#open().kv)) : undefined,
@@ -147,8 +132,7 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   /** The program's SQL; opens the database. */
   get sql(): SqlDatabase {
-    this.#requireUsable()
-    return this.#open().sql
+    return this.#read(() => this.#open().sql)
   }
 
   /** Bytes of the database that are in use, with everything written so far in it. */
@@ -343,12 +327,7 @@ export class ObjectStore implements CommitSource, DurableStore {
       if (this.#transaction === 'none' && this.#failure === undefined) this.#enterWrite()
     }
     this.advanceCheckpoint()
-    if (this.#transaction === 'implicit') this.#log.flush()
-  }
-
-  /** Whether a database file stands for the object. */
-  get hasFile(): boolean {
-    return this.#hasFile
+    if (this.#transaction === 'implicit') this.#options.log.flush()
   }
 
   /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
@@ -363,6 +342,14 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#checkpoint.finish()
   }
 
+  /** Closes the database until it is needed again, unless something of it is in use. [ST24] */
+  release(): boolean {
+    const isBusy = this.#unconfirmedPages > 0 || this.#sqlPart.isOpen || this.#failure !== undefined
+    if (isBusy || this.#database?.isInUse === true || !this.#emptyWal()) return false
+    this.#closeDatabase()
+    return true
+  }
+
   /**
    * Ends the store, with all that was committed to SQLite in the database file. Nothing may be
    * unconfirmed.
@@ -371,13 +358,18 @@ export class ObjectStore implements CommitSource, DurableStore {
    * @throws Error when the disk does not take it; then the store stays open
    */
   close(): PendingState | undefined {
-    assert(!this.hasUnconfirmed, `the store of ${this.#object} is closed with unconfirmed writes`)
-    assert(this.broken === undefined, `the store of ${this.#object} is closed but broken`)
+    assert(
+      !this.hasUnconfirmed,
+      `the store of ${this.#options.object} is closed with unconfirmed writes`,
+    )
+    assert(this.broken === undefined, `the store of ${this.#options.object} is closed but broken`)
     this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
     // Without this SQLite does the same when it closes, and tells nobody when it fails; the next
     // opening drops the -wal and what was confirmed in it.
     if (!this.#truncateWal()) {
-      throw new Error(`Cannot close the database of '${this.#object}': something still reads it`)
+      throw new Error(
+        `Cannot close the database of '${this.#options.object}': something still reads it`,
+      )
     }
     this.#end()
     this.#state = 'reset'
@@ -392,7 +384,10 @@ export class ObjectStore implements CommitSource, DurableStore {
    * @throws Error when the disk does not take it; then it has to be called again
    */
   reset(): PendingState | undefined {
-    assert(this.broken !== undefined, `the store of ${this.#object} is reset but not broken`)
+    assert(
+      this.broken !== undefined,
+      `the store of ${this.#options.object} is reset but not broken`,
+    )
     if (this.#state === 'open' && this.#database !== undefined) {
       this.#database.closeReads(this.broken)
       this.#database.wal.truncate(this.#confirmedState.walEnd)
@@ -400,18 +395,23 @@ export class ObjectStore implements CommitSource, DurableStore {
     }
     if (this.#state === 'closed' && existsSync(this.path)) {
       recoverFromWal(this.path)
-      this.#onFileChanged?.()
+      this.#options.onFileChanged?.()
     }
     this.#state = 'reset'
     return this.#confirmedState.pending
   }
 
   #open(): ObjectDatabase {
+    const { openDatabases, isKnown } = this.#options
     if (this.#database === undefined) {
+      // [CT3] It may have been deleted since the store was opened, or the database was last closed.
+      requireDatabaseFile(this.path, () => this.#confirmedState.hasFile || isKnown?.() === true)
       this.#database = new ObjectDatabase(this.path, (statement) => this.#runSql(statement))
+      this.#isFileNew = this.#database.isNew
       this.#hasFile = true
       this.#confirmedState.walEnd = 0
     }
+    openDatabases?.used(this)
     return this.#database
   }
 
@@ -442,7 +442,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     if (this.#transaction === 'none') {
       this.#transaction = 'implicit'
       this.#current = new Commit()
-      this.#log.enlist(this)
+      this.#options.log.enlist(this)
     }
     this.#wroteThisTurn = true
   }
@@ -516,8 +516,7 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   #commit(): void {
     assert(this.#scopes.depth === 0, 'a transaction is committed with a savepoint open in it')
-    const { bytes, keyCount, isEmpty } = this.#overlay
-    const isLarge = bytes > overlayBytesMax || keyCount > overlayKeysMax
+    const { isLarge, isEmpty } = this.#overlay
     const applies = !isEmpty && (isLarge || this.#checkpoint.nextCommit === 'apply')
     let written: WalCommit | undefined
     try {
@@ -541,13 +540,13 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#sequence += 1
     this.#unconfirmed.push(commit)
     if (written !== undefined) this.#unconfirmedPages += 1
-    this.#log.enlist(this)
+    this.#options.log.enlist(this)
     const name = this.#unloggedName
     this.#unloggedName = undefined
     const record: CommitRecord = {
-      object: this.#object,
+      object: this.#options.object,
       ...(name === undefined ? {} : { name }),
-      fence: this.#fence,
+      fence: this.#options.fence,
       sequence: this.#sequence,
       pageSize,
       databasePages: written?.databasePages ?? 0,
@@ -582,7 +581,7 @@ export class ObjectStore implements CommitSource, DurableStore {
   // The file of a new database is not durable: its first record holds all of it. [ST6]
   #pagesOf(written: WalCommit | undefined): readonly PageImage[] {
     if (written === undefined) return []
-    const isFirst = this.#database?.isNew === true && !this.#wasLogged
+    const isFirst = this.#isFileNew && !this.#wasLogged
     if (isFirst) this.#wasLogged = true
     return isFirst ? withTemplate(written.pages) : written.pages
   }
@@ -664,11 +663,10 @@ export class ObjectStore implements CommitSource, DurableStore {
     if (database === undefined) return true
     const moves = !database.wal.isEmpty
     if (!database.truncateWal()) return false
-    if (moves) this.#onFileChanged?.()
+    if (moves) this.#options.onFileChanged?.()
     return true
   }
 
-  // A disk that does not take it breaks the store.
   #emptyWal(): boolean {
     if (this.#database === undefined) return true
     try {
@@ -688,11 +686,14 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   #end(): void {
     this.#state = 'closed'
-    const database = this.#database
-    if (database === undefined) return
-    this.#database = undefined
-    database.close()
+    this.#closeDatabase()
     // Nothing of this file is durable: it does not exist for the log, and must not stand for the object.
-    if (database.isNew && !this.#confirmedState.hasFile) rmSync(this.path)
+    if (this.#isFileNew && !this.#confirmedState.hasFile) rmSync(this.path, { force: true })
+  }
+
+  #closeDatabase(): void {
+    this.#options.openDatabases?.closed(this)
+    this.#database?.close()
+    this.#database = undefined
   }
 }

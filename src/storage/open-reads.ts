@@ -71,6 +71,10 @@ export class OpenReads {
     return read
   }
 
+  get isEmpty(): boolean {
+    return this.#reads.size === 0
+  }
+
   close(reason: Error): void {
     for (const reference of [...this.#reads]) reference.deref()?.close(reason)
   }

@@ -18,7 +18,12 @@ interface Undo {
   readonly wasDirty: boolean
 }
 
+/** The year 2262: the database holds nanoseconds in 64 bits. */
+export const alarmMsMax = 9_223_372_036_854
+
 const alarm = Symbol('alarm')
+const bytesMax = 1024 * 1024
+const keysMax = 2000
 
 /**
  * Writes of keys and of the alarm that the database file does not have yet: the log has them, or will
@@ -52,8 +57,9 @@ export class Overlay {
     return this.#dirty.size > 0
   }
 
-  get keyCount(): number {
-    return this.#values.size
+  /** So large that it is applied with the next commit. */
+  get isLarge(): boolean {
+    return this.#bytes > bytesMax || this.#values.size > keysMax
   }
 
   get(key: string): Pending {

@@ -28,10 +28,20 @@ export function restoreDatabase(options: {
   const file = openSync(options.path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
     for (const [pageNumber, bytes] of options.pages) {
-      writeSync(file, bytes, 0, bytes.byteLength, (pageNumber - 1) * options.pageSize)
+      writeAll(file, bytes, (pageNumber - 1) * options.pageSize)
     }
     ftruncateSync(file, options.databasePages * options.pageSize)
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(`Cannot restore the database '${options.path}': ${message}`, { cause: error })
   } finally {
     closeSync(file)
+  }
+}
+
+// A disk that is nearly full takes a part.
+function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += writeSync(file, bytes, at, bytes.byteLength - at, position + at)
   }
 }

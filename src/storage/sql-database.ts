@@ -43,6 +43,7 @@ export class SqlDatabase {
   // Set while the user's SQL is compiled; the store's own statements are not judged.
   #judgement: { writes: boolean } | undefined
   #mayFailAtCommit: boolean
+  #hasSettings = false
   readonly #changes: StatementSync
 
   constructor(db: DatabaseSync, reads: OpenReads, run: StatementRunner) {
@@ -63,6 +64,11 @@ export class SqlDatabase {
    */
   get mayFailAtCommit(): boolean {
     return this.#mayFailAtCommit
+  }
+
+  /** The program has changed a setting of the connection, which closing it would lose. */
+  get hasSettings(): boolean {
+    return this.#hasSettings
   }
 
   /** Bytes of the database that are in use. */
@@ -237,6 +243,7 @@ export class SqlDatabase {
     const pragma = name.toLowerCase()
     if (readPragmas.has(pragma)) return allowIf(value === null)
     if (!switchPragmas.has(pragma) && !queryPragmas.has(pragma)) return constants.SQLITE_DENY
+    if (switchPragmas.has(pragma) && value !== null) this.#hasSettings = true
     if (pragma === 'defer_foreign_keys' && this.#judgement !== undefined) {
       // It lasts until the next COMMIT, so there must be a transaction.
       this.#judgement.writes = true

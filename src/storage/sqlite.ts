@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 export { constants, type DatabaseSync, type StatementSync }
 
 export const pageSize = 4096
+const codeBusy = 5
 
 /** A new object's database, byte for byte: empty tables as the reference makes them. */
 let template: Uint8Array | undefined
@@ -82,10 +83,33 @@ export function openDatabase(path: string): DatabaseSync {
     limits,
   }
   const db = new DatabaseSync(url, options as ConstructorParameters<typeof DatabaseSync>[1])
-  // locking_mode must come first: any other pragma would already map the -shm file.
-  db.exec('PRAGMA locking_mode = EXCLUSIVE')
-  db.exec('PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0')
+  try {
+    // locking_mode must come first: any other pragma would already map the -shm file.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    db.exec('PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0')
+  } catch (error) {
+    db.close()
+    throw error
+  }
   return db
+}
+
+/**
+ * Locks the file at `path`, of which nobody else makes any use, until this process ends.
+ *
+ * @returns gives it back; undefined when somebody else has it, in this process or another
+ */
+export function lockFile(path: string): (() => void) | undefined {
+  const db = new DatabaseSync(path)
+  try {
+    // No journal beside it: nothing is ever written.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    db.close()
+    if (isSqliteError(error) && primaryCode(error) === codeBusy) return undefined
+    throw error
+  }
+  return () => db.close()
 }
 
 /** Writes the template to `path`, which must not exist. */

@@ -1,4 +1,5 @@
 import type { CommitLog } from '../base/index.ts'
+import type { OpenDatabases } from './open-databases.ts'
 import type { PendingState } from './overlay.ts'
 
 export interface StoreOptions {
@@ -15,6 +16,8 @@ export interface StoreOptions {
   readonly onFileChanged?: (() => void) | undefined
   /** Whether the object is known to have a database; asked only when there is none. [CT3] */
   readonly isKnown?: () => boolean
+  /** Where the store says that its database is open; it may be closed for others. */
+  readonly openDatabases?: OpenDatabases
 }
 
 export interface WriteOptions {

@@ -45,14 +45,13 @@ export class WalReader {
 
   /** @returns undefined when the transaction changed nothing */
   readCommit(): WalCommit | undefined {
-    assert(this.#fd !== undefined, 'a commit is read from a file that is not open')
     const isFirst = this.#end === 0
     // A page that the transaction wrote twice counts once, as it was last.
     const pages = new Map<number, PageImage>()
     let at = this.#end === 0 ? walHeaderBytes : this.#end
     for (;;) {
       const frames = Buffer.allocUnsafeSlow(framesPerRead * frameBytes)
-      const count = Math.floor(readSync(this.#fd, frames, 0, frames.length, at) / frameBytes)
+      const count = Math.floor(this.#read(frames, at) / frameBytes)
       if (count === 0) return undefined
       for (let i = 0; i < count; i += 1) {
         const frame = frames.subarray(i * frameBytes, (i + 1) * frameBytes)
@@ -67,6 +66,18 @@ export class WalReader {
         this.#end = at
         return { pages: [...pages.values()], databasePages, end: at }
       }
+    }
+  }
+
+  #read(frames: Buffer, at: number): number {
+    assert(this.#fd !== undefined, 'a commit is read from a file that is not open')
+    try {
+      return readSync(this.#fd, frames, 0, frames.length, at)
+    } catch (error) {
+      const { message } = error as Error
+      throw new Error(`Cannot read back what SQLite wrote to '${this.#path}': ${message}`, {
+        cause: error,
+      })
     }
   }
 
