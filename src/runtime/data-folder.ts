@@ -14,12 +14,16 @@ import { DurableError } from '../base/index.ts'
 // 1 had no catalogue.
 const formatVersion = 2
 
-/** A folder that one process owns while it runs; see docs/spec/catalogue.md. */
-export interface DataFolder {
+/** Where things are in a data folder. */
+export interface DataFolderPaths {
   readonly path: string
   readonly logDirectory: string
   readonly objectsDirectory: string
   readonly cataloguePath: string
+}
+
+/** A folder that one process owns while it runs; see docs/spec/catalogue.md. */
+export interface DataFolder extends DataFolderPaths {
   /** Of an older format, or new: there is no catalogue yet. */
   readonly needsCatalogue: boolean
   /** The folder has what the newest format asks for; durable when this returns. */
@@ -41,15 +45,11 @@ export function takeDataFolder(path: string): DataFolder {
   takeLock(path, lockPath)
   try {
     const format = readFormat(path)
-    const logDirectory = join(path, 'log')
-    const objectsDirectory = join(path, 'objects')
-    mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
-    mkdirSync(objectsDirectory, { recursive: true, mode: 0o700 })
+    const paths = pathsIn(path)
+    mkdirSync(paths.logDirectory, { recursive: true, mode: 0o700 })
+    mkdirSync(paths.objectsDirectory, { recursive: true, mode: 0o700 })
     return {
-      path,
-      logDirectory,
-      objectsDirectory,
-      cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
+      ...paths,
       needsCatalogue: format !== formatVersion,
       upgraded: () => writeFormat(path),
       release: () => rmSync(lockPath),
@@ -57,6 +57,38 @@ export function takeDataFolder(path: string): DataFolder {
   } catch (error) {
     rmSync(lockPath)
     throw error
+  }
+}
+
+/**
+ * Looks at a folder that no process runs on, without taking or changing it.
+ *
+ * @throws DurableError when it is no data folder or not of the newest format, or naming the process
+ *   that has it
+ */
+export function inspectDataFolder(path: string): DataFolderPaths {
+  const format = readFormat(path)
+  if (format === undefined) {
+    throw new DurableError(
+      `Cannot open the data folder '${path}': it is none, a folder that Sluice has made was wanted`,
+    )
+  }
+  requireFree(path, join(path, 'lock'))
+  if (format !== formatVersion) {
+    throw new DurableError(
+      `Cannot open the data folder '${path}': it has format ${format}; 'sluice serve' brings it to format ${formatVersion}`,
+    )
+  }
+  return pathsIn(path)
+}
+
+function pathsIn(path: string): DataFolderPaths {
+  const objectsDirectory = join(path, 'objects')
+  return {
+    path,
+    logDirectory: join(path, 'log'),
+    objectsDirectory,
+    cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
   }
 }
 
@@ -69,15 +101,25 @@ function takeLock(path: string, lockPath: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    const [pid = '', start = ''] = readFileSync(lockPath, 'utf8').trim().split(' ')
-    if (isAlive(Number(pid), start)) {
-      throw new DurableError(
-        `Cannot open the data folder '${path}': process ${pid} has it open, and one process at a time may`,
-      )
-    }
+    requireFree(path, lockPath)
     rmSync(lockPath, { force: true })
   }
   throw new DurableError(`Cannot open the data folder '${path}': another process is taking it`)
+}
+
+function requireFree(path: string, lockPath: string): void {
+  let lock: string
+  try {
+    lock = readFileSync(lockPath, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  const [pid = '', start = ''] = lock.trim().split(' ')
+  if (!isAlive(Number(pid), start)) return
+  throw new DurableError(
+    `Cannot open the data folder '${path}': process ${pid} has it open, and one process at a time may`,
+  )
 }
 
 // A process id is used again, by and by; its start time tells whether it is still the same process.
@@ -112,7 +154,7 @@ function readFormat(path: string): number | undefined {
   try {
     found = readFileSync(file, 'utf8').trim()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     return undefined
   }
   if (/^[1-9]\d*$/.test(found) && Number(found) <= formatVersion) return Number(found)
