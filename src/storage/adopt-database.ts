@@ -38,15 +38,17 @@ export function adoptDatabase(path: string): AdoptedDatabase | undefined {
 export function readAlarmNames(path: string): Map<string, string> {
   return withDatabase(path, (db) => {
     const names = new Map<string, string>()
-    const column = db.prepare(
-      "SELECT 1 FROM pragma_table_info('_cf_ALARM') WHERE name = 'actor_name'",
-    )
-    // Of an older version, or without any alarm.
-    if (column.get() === undefined) return names
-    const rows = db.prepare(
-      'SELECT actor_id, actor_name FROM _cf_ALARM WHERE actor_name IS NOT NULL',
-    )
-    for (const row of rows.all()) names.set(String(row['actor_id']), String(row['actor_name']))
+    if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = '_cf_ALARM'").get() === undefined) {
+      return names
+    }
+    // Id, time in nanoseconds, and name; older versions have no names.
+    const statement = db.prepare('SELECT * FROM _cf_ALARM')
+    statement.setReturnArrays(true)
+    statement.setReadBigInts(true)
+    for (const row of statement.all()) {
+      const [id, , name] = row as unknown as [string, bigint, string | null | undefined]
+      if (typeof name === 'string') names.set(id, name)
+    }
     return names
   })
 }
