@@ -112,8 +112,7 @@ async function verify(values: readonly string[]): Promise<number> {
   const report = await verifyFolder(directory, {
     fault: (line) => progress.line(`fault: ${line}`),
     progress: (done, total) => progress.show(done, total),
-  })
-  progress.end()
+  }).finally(() => progress.end())
   const { log } = report
   console.log(
     `objects ${report.objectCount}, databases ${report.databaseCount} with the catalogue’s, bytes ${report.databaseBytes}`,
@@ -196,8 +195,7 @@ async function importInto(values: readonly string[]): Promise<number> {
     overwrite: options.overwrite === true,
     fault: (line) => progress.line(`fault: ${line}`),
     progress: (done, total) => progress.show(done, total),
-  })
-  progress.end()
+  }).finally(() => progress.end())
   console.log(
     `imported: objects ${report.objectCount}, keys ${report.keyCount}, rows ${report.rowCount}, alarms ${report.alarmCount}`,
   )

@@ -8,7 +8,7 @@ export class Progress {
   readonly #what: string
   readonly #isTerminal = process.stderr.isTTY
   #shown = ''
-  #linesShown = 0
+  #stepShown = 0
 
   /** @param what is counted, in the plural */
   constructor(what: string) {
@@ -19,17 +19,17 @@ export class Progress {
     const part = total === 0 ? 1 : done / total
     const text = `${done} of ${total} ${this.#what}`
     if (this.#isTerminal) {
-      const width = Math.floor(part * barWidth)
-      const bar = `[${'#'.repeat(width).padEnd(barWidth)}] ${Math.floor(part * 100)}%  ${text}`
+      const percent = Math.floor(part * 100)
       // Only what looks different.
-      if (Math.floor(part * 100) === this.#linesShown && done < total && this.#shown !== '') return
-      this.#linesShown = Math.floor(part * 100)
-      this.#draw(bar)
+      if (percent === this.#stepShown && done < total && this.#shown !== '') return
+      this.#stepShown = percent
+      const width = Math.floor(part * barWidth)
+      this.#draw(`[${'#'.repeat(width).padEnd(barWidth)}] ${percent}%  ${text}`)
       return
     }
-    const line = Math.floor(part * linesMax)
-    if (line <= this.#linesShown) return
-    this.#linesShown = line
+    const step = Math.floor(part * linesMax)
+    if (step <= this.#stepShown) return
+    this.#stepShown = step
     console.error(text)
   }
 

@@ -101,9 +101,20 @@ function describe(object: ListedObject, database: StoredDatabase): DumpedObject 
     sql: () => sqlText(database),
     *keys() {
       for (const [key, value] of database.rows('SELECT key, value FROM _cf_KV ORDER BY key')) {
-        yield [String(key), decodeValue(value as Uint8Array)] as const
+        yield [String(key), decode(object, String(key), value as Uint8Array)] as const
       }
     },
+  }
+}
+
+function decode(object: ListedObject, key: string, bytes: Uint8Array): unknown {
+  try {
+    return decodeValue(bytes)
+  } catch (error) {
+    throw new DurableError(
+      `Cannot dump '${object.key}': the value of '${key}' cannot be decoded: ${(error as Error).message}; --sql shows its bytes`,
+      { cause: error },
+    )
   }
 }
 

@@ -54,6 +54,8 @@ export class FolderReader {
   // Objects that were never in a database file, and must not miss one.
   readonly #fileless = new Set<string>()
   #catalogue: Catalogue | undefined
+  // It cannot be restored from the log; the log itself is good.
+  #catalogueError: DurableError | undefined
 
   /** @throws DurableError when the folder is none, in use, or of another format */
   constructor(path: string) {
@@ -78,7 +80,12 @@ export class FolderReader {
   readLog(): RecoveryReport {
     return recoverLog(this.paths.logDirectory, (recovered) => {
       if (recovered.object === catalogueKey) {
-        this.#copy(this.paths.cataloguePath, this.#catalogueCopy, recovered)
+        try {
+          this.#copy(this.paths.cataloguePath, this.#catalogueCopy, recovered)
+        } catch (error) {
+          if (!(error instanceof DurableError)) throw error
+          this.#catalogueError = error
+        }
         return
       }
       const { object, name, alarmAt, lastAlarmAt, databasePages, pageSize, kv } = recovered
@@ -101,6 +108,7 @@ export class FolderReader {
    * @throws DurableError when it is missing or damaged
    */
   async openCatalogue(): Promise<void> {
+    if (this.#catalogueError !== undefined) throw this.#catalogueError
     const { cataloguePath } = this.paths
     const copy = this.#catalogueCopy
     if (!existsSync(copy)) {

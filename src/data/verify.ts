@@ -45,6 +45,7 @@ class Verification {
   readonly #listener: VerifyListener
   // As the catalogue says, with the log; undefined when there is no telling.
   #alarms: Map<string, number | null> | undefined
+  #isLogGood = false
   #databaseCount = 0
   #databaseBytes = 0
   #faultCount = 0
@@ -59,6 +60,7 @@ class Verification {
   async run(): Promise<VerifyReport> {
     const reader = this.#reader
     const log = this.#attempt(() => reader.readLog())
+    this.#isLogGood = log !== undefined
     await this.#readCatalogue()
     const { cataloguePath } = this.#reader.paths
     if (existsSync(cataloguePath)) this.#count(statSync(cataloguePath).size)
@@ -115,13 +117,15 @@ class Verification {
 
   #checkFile(key: string): void {
     const path = this.#reader.databasePath(key)
-    // Made without a sync for an object whose first commit was never confirmed: no trace of it counts.
     const isKnown = this.#alarms?.has(key) !== false
-    if (!isKnown && inspectFile(path) !== 'database') {
+    // Made without a sync before a first commit that was never confirmed: what is in it does not count.
+    const counts = isKnown && this.#reader.mustHaveDatabase(key)
+    if (!counts && inspectFile(path) !== 'database') {
       this.#step()
       return
     }
-    if (!isKnown) {
+    // A damaged log may have known it.
+    if (!isKnown && this.#isLogGood) {
       this.#fault(`${key}: '${path}' is of no object that the catalogue or the log knows`)
     }
     this.#checkDatabase(key, path)
@@ -158,6 +162,8 @@ class Verification {
     // What the log sets last is in the catalogue already, and may be in no database yet.
     const pending = this.#reader.pendingAlarm(key)
     if (inCatalogue === undefined || pending !== undefined || inCatalogue === inDatabase) return
+    // Without the log either may be behind the other.
+    if (!this.#isLogGood) return
     const path = this.#reader.databasePath(key)
     this.#fault(
       `${key}: the alarm is ${describe(inDatabase)} in '${path}' and ${describe(inCatalogue)} in the catalogue`,

@@ -256,6 +256,15 @@ test('[DT5] dump shows alarm, keys and rows of the object that is named in any w
     /\nitem \(id, text, part, bytes\)\n {2}1, "it's 0\\x00end", 0, Uint8Array\(1\) \[ 0 \]\n/,
   )
   assert.match(sql, /\nloose \(text\)\n {2}'seven'\n {2}9007199254740993n\n/)
+  const odd = copyOf(stopped)
+  change(databaseIn(odd, ids.kv), "INSERT INTO _cf_KV VALUES ('odd', X'00')")
+  const undecoded = data('dump', odd, 'Room/kv')
+  assert.equal(undecoded.code, 1)
+  assert.match(
+    undecoded.err,
+    /^sluice: Cannot dump .*: the value of 'odd' cannot be decoded: .*\n$/,
+  )
+  assert.match(data('dump', odd, 'Room/kv', '--sql').out, /VALUES\('odd',X'00'\)/)
   for (const [name, message] of [
     ['Room', /Class\/name or Class\/id was wanted/],
     ['Hall/kv', /no class 'Hall' has objects here; there are Room$/m],
