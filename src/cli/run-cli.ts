@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/index.ts'
+import { parse, parseNumber, UsageError } from './arguments.ts'
+import { runData } from './data.ts'
 import { serve, type ServeArguments } from './serve.ts'
-
-/** The arguments are wrong; the message is one line. */
-class UsageError extends Error {}
 
 const overview = `Usage: sluice <command>
 
 Commands:
   serve PROJECT   Run a project and serve it over HTTP
+  data COMMAND    Look into a data folder, or import one: verify, list, dump, import
 
 Options:
   --help          Show this, or the help of a command
@@ -48,6 +47,8 @@ async function dispatch([command, ...rest]: readonly string[]): Promise<number> 
       console.log(serveHelp)
       return 0
     }
+    case 'data':
+      return runData(rest)
     case '--version':
       console.log(version())
       return 0
@@ -61,7 +62,13 @@ async function dispatch([command, ...rest]: readonly string[]): Promise<number> 
 }
 
 function parseServe(values: readonly string[]): ServeArguments | 'help' {
-  const { options, positionals } = parse(values)
+  const { options, positionals } = parse('serve', values, {
+    port: { type: 'string' },
+    host: { type: 'string' },
+    data: { type: 'string' },
+    'confirm-delay': { type: 'string' },
+    'storage-delay': { type: 'string' },
+  })
   if (options.help === true) return 'help'
   const [project, ...others] = positionals
   if (project === undefined) {
@@ -78,47 +85,6 @@ function parseServe(values: readonly string[]): ServeArguments | 'help' {
     confirmDelayMs: parseNumber('--confirm-delay', options['confirm-delay'] ?? '0', 3_600_000),
     storageDelayMs: parseNumber('--storage-delay', options['storage-delay'] ?? '0', 3_600_000),
   }
-}
-
-function parse(values: readonly string[]): {
-  options: {
-    port?: string
-    host?: string
-    data?: string
-    'confirm-delay'?: string
-    'storage-delay'?: string
-    help?: boolean
-  }
-  positionals: string[]
-} {
-  try {
-    const { values: options, positionals } = parseArgs({
-      args: [...values],
-      allowPositionals: true,
-      options: {
-        port: { type: 'string' },
-        host: { type: 'string' },
-        data: { type: 'string' },
-        'confirm-delay': { type: 'string' },
-        'storage-delay': { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    })
-    return { options, positionals }
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
-    const option = /^Option '(--[\w-]+)/.exec(message)?.[1]
-    // Of an unknown option the first sentence tells all; Node's advice about `--` does not help here.
-    const reason = option === undefined ? message.split('. ', 1)[0] : `${option} needs a value`
-    throw new UsageError(`${reason}; see 'sluice serve --help'`)
-  }
-}
-
-function parseNumber(option: string, text: string, max: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value <= max) return value
-  throw new UsageError(`${option} is '${text}', a whole number from 0 to ${max} was wanted`)
 }
 
 function version(): string {

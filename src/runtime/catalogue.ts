@@ -104,6 +104,20 @@ export class Catalogue implements AlarmSource {
     return this.#recent.get(key)?.name ?? this.#row(key)?.name
   }
 
+  /** One object; undefined when there is none of this key. */
+  find(key: string): CatalogueEntry | undefined {
+    const row = this.#row(key)
+    const recent = this.#recent.get(key)
+    return recent === undefined ? row : merge(recent, row)
+  }
+
+  /** The keys of all namespaces that have, or had, objects. */
+  get namespaces(): string[] {
+    const keys = new Set(this.#namespaces.keys())
+    for (const key of this.#recent.keys()) keys.add(key.slice(0, key.lastIndexOf('/')))
+    return [...keys].toSorted()
+  }
+
   /** Objects of one namespace in the order of their keys, from behind `after`. [CT4] */
   list(namespace: string, limit: number, after = ''): CatalogueEntry[] {
     const prefix = `${namespace}/`
@@ -119,10 +133,7 @@ export class Catalogue implements AlarmSource {
     }
     for (const entry of this.#recent.values()) {
       if (!entry.key.startsWith(prefix) || entry.key <= after) continue
-      const { key } = entry
-      const row = this.#row(key)
-      const alarmAt = entry.alarmAt === undefined ? (row?.alarmAt ?? null) : entry.alarmAt
-      entries.set(key, { key, name: entry.name ?? row?.name, alarmAt })
+      entries.set(entry.key, merge(entry, this.#row(entry.key)))
     }
     return [...entries.values()].sort((a, b) => this.compareKeys(a.key, b.key)).slice(0, limit)
   }
@@ -309,6 +320,15 @@ export class Catalogue implements AlarmSource {
       name: name === null ? undefined : (name as string),
       alarmAt: alarm as number | null,
     }
+  }
+}
+
+function merge(recent: RecentEntry, row: CatalogueEntry | undefined): CatalogueEntry {
+  const { key, name, alarmAt } = recent
+  return {
+    key,
+    name: name ?? row?.name,
+    alarmAt: alarmAt === undefined ? (row?.alarmAt ?? null) : alarmAt,
   }
 }
 

@@ -9,17 +9,21 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { DurableError } from '../base/index.ts'
-import { lockFolder } from './folder-lock.ts'
+import { lockFolder, requireUnlocked } from './folder-lock.ts'
 
 // 1 had no catalogue.
 const formatVersion = 2
 
-/** A folder that one process owns while it runs; see docs/spec/catalogue.md. */
-export interface DataFolder {
+/** Where things are in a data folder. */
+export interface DataFolderPaths {
   readonly path: string
   readonly logDirectory: string
   readonly objectsDirectory: string
   readonly cataloguePath: string
+}
+
+/** A folder that one process owns while it runs; see docs/spec/catalogue.md. */
+export interface DataFolder extends DataFolderPaths {
   /** Of an older format, or new: there is no catalogue yet. */
   readonly needsCatalogue: boolean
   /** The folder has what the newest format asks for; durable when this returns. */
@@ -40,15 +44,11 @@ export function takeDataFolder(path: string): DataFolder {
   const unlock = lockFolder(path)
   try {
     const format = readFormat(path)
-    const logDirectory = join(path, 'log')
-    const objectsDirectory = join(path, 'objects')
-    mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
-    mkdirSync(objectsDirectory, { recursive: true, mode: 0o700 })
+    const paths = pathsIn(path)
+    mkdirSync(paths.logDirectory, { recursive: true, mode: 0o700 })
+    mkdirSync(paths.objectsDirectory, { recursive: true, mode: 0o700 })
     return {
-      path,
-      logDirectory,
-      objectsDirectory,
-      cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
+      ...paths,
       needsCatalogue: format !== formatVersion,
       upgraded: () => writeFormat(path),
       release: unlock,
@@ -59,6 +59,38 @@ export function takeDataFolder(path: string): DataFolder {
   }
 }
 
+/**
+ * Looks at a folder that no process runs on, without taking or changing it.
+ *
+ * @throws DurableError when it is no data folder or not of the newest format, or naming the process
+ *   that has it
+ */
+export function inspectDataFolder(path: string): DataFolderPaths {
+  const format = readFormat(path)
+  if (format === undefined) {
+    throw new DurableError(
+      `Cannot open the data folder '${path}': it is none, a folder that Sluice has made was wanted`,
+    )
+  }
+  requireUnlocked(path)
+  if (format !== formatVersion) {
+    throw new DurableError(
+      `Cannot open the data folder '${path}': it has format ${format}; 'sluice serve' brings it to format ${formatVersion}`,
+    )
+  }
+  return pathsIn(path)
+}
+
+function pathsIn(path: string): DataFolderPaths {
+  const objectsDirectory = join(path, 'objects')
+  return {
+    path,
+    logDirectory: join(path, 'log'),
+    objectsDirectory,
+    cataloguePath: join(objectsDirectory, 'catalogue.sqlite'),
+  }
+}
+
 /** @returns undefined for a new folder */
 function readFormat(path: string): number | undefined {
   const file = join(path, 'format')
@@ -66,7 +98,7 @@ function readFormat(path: string): number | undefined {
   try {
     found = readFileSync(file, 'utf8').trim()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     return undefined
   }
   if (/^[1-9]\d*$/.test(found) && Number(found) <= formatVersion) return Number(found)

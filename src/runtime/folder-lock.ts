@@ -21,9 +21,7 @@ export function lockFolder(folder: string): () => void {
     const holder = found !== undefined && isAlive(found) ? found : undefined
     if (unlock === undefined || holder !== undefined) {
       const who = holder === undefined ? 'another process' : `process ${holder.pid}`
-      throw new DurableError(
-        `Cannot open the data folder '${folder}': ${who} has it open, and one process at a time may`,
-      )
+      throw inUse(folder, who)
     }
     // Whole, or not at all: whoever is refused reads it at any time.
     writeFileSync(`${lockPath}.new`, `${process.pid} ${startOf(process.pid) ?? ''}\n`, {
@@ -38,6 +36,18 @@ export function lockFolder(folder: string): () => void {
     rmSync(lockPath, { force: true })
     unlock()
   }
+}
+
+/** @throws DurableError naming the process that has `folder` */
+export function requireUnlocked(folder: string): void {
+  const holder = readHolder(join(folder, 'lock'))
+  if (holder !== undefined && isAlive(holder)) throw inUse(folder, `process ${holder.pid}`)
+}
+
+function inUse(folder: string, who: string): DurableError {
+  return new DurableError(
+    `Cannot open the data folder '${folder}': ${who} has it open, and one process at a time may`,
+  )
 }
 
 interface Holder {

@@ -4,6 +4,7 @@
 //
 // Knows nothing of ports, arguments or config files.
 
+export { Catalogue, type CatalogueEntry, catalogueKey, type RecentEntry } from './catalogue.ts'
 export {
   linkShard,
   type ListenAddress,
@@ -13,5 +14,8 @@ export {
   type ShardLink,
   type ShardService,
 } from './channel.ts'
+export { type DataFolderPaths, inspectDataFolder } from './data-folder.ts'
+export { type IdleFolder, withIdleFolder } from './idle-folder.ts'
+export { databasePath } from './object-table.ts'
 export { ProjectError } from './project-source.ts'
 export { type ProjectDescription, Shard, type ShardOptions } from './shard.ts'

@@ -100,6 +100,11 @@ export class ShardLog {
     return this.#folder.objectsDirectory
   }
 
+  /** Everything is in the database files, and in the catalogue. */
+  get isEmpty(): boolean {
+    return this.#log.segments().length === 0
+  }
+
   /** The table whose objects are checkpointed: now those that recovery found in the log. */
   checkpointWith(table: ObjectTable): void {
     this.#table = table

@@ -3,6 +3,7 @@
 // an ordered write-back cache (docs/spec/kv-cache.md). Knows the port of the commit log
 // (base/commit.ts), nothing of gates, turns or objects. Rules: docs/spec/storage.md.
 
+export { type AdoptedDatabase, adoptDatabase, readAlarmNames } from './adopt-database.ts'
 export { Answer } from './answer.ts'
 export { type CacheLimits, cacheLimits, CacheMemory } from './cache-memory.ts'
 export { CachedStore } from './cached-store.ts'
@@ -22,8 +23,12 @@ export type {
 export { OpenDatabases } from './open-databases.ts'
 export type { PendingState } from './overlay.ts'
 export { ScriptedCall, ScriptedStore } from './scripted-store.ts'
-export { restoreDatabase } from './restore.ts'
+export { requireRestorable, restoreDatabase } from './restore.ts'
+export { isSqliteError } from './sqlite.ts'
 export { readStoredAlarm } from './stored-alarm.ts'
 export { lockFile } from './sqlite.ts'
+export { mergePending, StoredDatabase, type StoredValue } from './stored-database.ts'
+export { decodeValue } from './values.ts'
+export { inspectFile } from './database-file.ts'
 export type { SqlValue } from './sql-database.ts'
 export { SqlStorage, SqlStorageCursor, type SqlRow, SyncKvStorage } from './surfaces.ts'

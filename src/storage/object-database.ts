@@ -37,19 +37,16 @@ export class ObjectDatabase {
     try {
       this.kv = new KvTable(this.db, this.#reads)
       this.sql = new SqlDatabase(this.db, this.#reads, run)
-      this.#selectAlarm = this.db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+      this.#selectAlarm = prepareAlarm(this.db)
     } catch (error) {
       this.db.close()
       throw error
     }
-    // Nanoseconds of these days are no safe integers.
-    this.#selectAlarm.setReadBigInts(true)
   }
 
   /** Wall-clock milliseconds; null when there is none. [ST20] */
   readAlarm(): number | null {
-    const nanoseconds = this.#selectAlarm.get(alarmKey)?.['value']
-    return typeof nanoseconds === 'bigint' ? Number(nanoseconds / 1_000_000n) : null
+    return alarmOf(this.#selectAlarm)
   }
 
   /** Writes what only the log had, into the transaction that is open. */
@@ -109,6 +106,20 @@ export class ObjectDatabase {
     )
     this.#insertAlarm.run(alarmKey, BigInt(atMs) * 1_000_000n)
   }
+}
+
+/** The statement of {@link alarmOf}. */
+export function prepareAlarm(db: DatabaseSync): StatementSync {
+  const statement = db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?')
+  // Nanoseconds of these days are no safe integers.
+  statement.setReadBigInts(true)
+  return statement
+}
+
+/** Wall-clock milliseconds; null when there is none. */
+export function alarmOf(statement: StatementSync): number | null {
+  const nanoseconds = statement.get(alarmKey)?.['value']
+  return typeof nanoseconds === 'bigint' ? Number(nanoseconds / 1_000_000n) : null
 }
 
 /**

@@ -9,14 +9,19 @@ export { constants, type DatabaseSync, type StatementSync }
 export const pageSize = 4096
 const codeBusy = 5
 
-/** A new object's database, byte for byte: empty tables as the reference makes them. */
+/** The tables that every object has, as the reference makes them. */
+export const objectTables: Readonly<Record<string, string>> = {
+  _cf_KV: 'CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID',
+  _cf_METADATA: 'CREATE TABLE _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB)',
+}
+
+/** A new object's database, byte for byte. */
 let template: Uint8Array | undefined
 
 function makeTemplate(): Uint8Array {
   const db = new DatabaseSync(':memory:')
   db.exec(`PRAGMA page_size = ${pageSize}`)
-  db.exec('CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID')
-  db.exec('CREATE TABLE _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB)')
+  for (const sql of Object.values(objectTables)) db.exec(sql)
   const bytes = (db as unknown as { serialize(): Uint8Array }).serialize()
   db.close()
   // File format 2 for reading and writing: the database is in WAL mode from its first byte on.
@@ -73,16 +78,42 @@ function varintBytes(value: number): number {
  * locks nothing: the data folder's lock stands in for that. SQLite never syncs: the log does.
  */
 export function openDatabase(path: string): DatabaseSync {
+  return openExclusive(path, { limits })
+}
+
+/** As {@link openDatabase}, for what is not the program's own doing: without its limits. */
+export function openWithoutLimits(path: string): DatabaseSync {
+  return openExclusive(path, {})
+}
+
+/**
+ * Opens a database file for reading, as it stands: a `-wal` beside it does not count, and nothing on
+ * disk changes. Nobody may write to it meanwhile.
+ */
+export function openUnchanging(path: string): DatabaseSync {
+  const url = fileUrl(path)
+  url.searchParams.set('immutable', '1')
+  return new DatabaseSync(url, { readOnly: true, enableDoubleQuotedStringLiterals: true })
+}
+
+function fileUrl(path: string): URL {
   const url = pathToFileURL(path)
   url.searchParams.set('vfs', 'unix-none')
+  return url
+}
+
+function openExclusive(path: string, more: object): DatabaseSync {
   const options = {
     enableForeignKeyConstraints: true,
     enableDoubleQuotedStringLiterals: true,
     allowExtension: false,
     defensive: true,
-    limits,
+    ...more,
   }
-  const db = new DatabaseSync(url, options as ConstructorParameters<typeof DatabaseSync>[1])
+  const db = new DatabaseSync(
+    fileUrl(path),
+    options as ConstructorParameters<typeof DatabaseSync>[1],
+  )
   try {
     // locking_mode must come first: any other pragma would already map the -shm file.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
