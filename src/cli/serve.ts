@@ -17,6 +17,7 @@ export async function serve(options: ServeArguments): Promise<number> {
   const project = loadProject(options.project)
   for (const warning of project.warnings) console.error(`sluice: warning: ${warning}`)
   let runtime: Runtime
+  let ended: Promise<number>
   try {
     // Before anything is made on disk: a port in use must leave nothing behind.
     await requireFreePort(options)
@@ -33,13 +34,15 @@ export async function serve(options: ServeArguments): Promise<number> {
   }
   try {
     const { url } = await runtime.listen(options)
+    // First: whoever reads the line may send a signal at once.
+    ended = untilEnd(runtime)
     console.log(`Ready on ${url}`)
   } catch (error) {
     console.error(`sluice: ${explain(error, options)}`)
     await runtime.close()
     return 1
   }
-  return untilEnd(runtime)
+  return ended
 }
 
 async function untilEnd(runtime: Runtime): Promise<number> {

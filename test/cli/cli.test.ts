@@ -198,7 +198,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     child.kill(signal)
     assert.equal(await slow, 'Counter 2')
     assert.deepEqual(await once(child, 'exit'), [0, null])
-    assert.deepEqual(readdirSync(data).toSorted(), ['format', 'log', 'objects'])
+    assert.deepEqual(readdirSync(data).toSorted(), ['format', 'lock.guard', 'log', 'objects'])
     assert.deepEqual(readdirSync(join(data, 'log')), [], 'a clean end leaves an empty log')
     const again = await serve(main, '--port', '0', '--data', data)
     assert.equal(await (await fetch(again.url)).text(), 'Counter 3')
