@@ -1,0 +1,1 @@
+export function installMutant(_name: string): void {}

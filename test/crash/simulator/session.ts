@@ -1,0 +1,126 @@
+// One life of Sluice on a folder as a crash left it: recovers, compares, goes on, ends.
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { createRuntime, type Runtime } from '../../../src/sluice/index.ts'
+import { pick, type Random } from '../random.ts'
+import { makeJournal } from './journal.ts'
+import { type Ledger, type Mark, Violation } from './ledger.ts'
+import { mark, record, type Recording } from './recorder.ts'
+import type { Image } from './simulated-disk.ts'
+import type { TraceEvent } from './trace.ts'
+import { askOnce, objectNames, readStored } from './workload.ts'
+
+const project = fileURLToPath(new URL('program', import.meta.url))
+const operationsPerSession = 6
+
+export interface Session {
+  readonly image: Image
+  /** What holds at its start; what the session says is added. */
+  readonly ledger: Ledger
+  readonly random: Random
+}
+
+/**
+ * Starts Sluice on the image and checks all that it holds, before and after some more operations.
+ *
+ * @returns what the session did to its files, and said
+ * @throws Violation
+ */
+export async function runSession({ image, ledger, random }: Session): Promise<TraceEvent[]> {
+  const root = mkdtempSync(join(fastFolder, 'sluice-crash-'))
+  const recording: Recording = { root, clock: new Int32Array(1), events: [] }
+  let violation: unknown
+  const say = (said: Mark): void => {
+    mark(said)
+    try {
+      ledger.apply(said)
+    } catch (error) {
+      // Not into the program that says it.
+      violation ??= error
+    }
+  }
+  try {
+    materialize(image, root, random)
+    record(recording)
+    globalThis.crashJournal = makeJournal(ledger.lastId, say)
+    const runtime = await start(root, random)
+    try {
+      say({ said: 'started' })
+      await checkAll(runtime, ledger, say)
+      for (let left = operationsPerSession; left > 0; left -= 2) {
+        const ask = (): Promise<boolean> => askOnce({ runtime, random, say })
+        await Promise.all([ask(), ask()])
+      }
+      await checkAll(runtime, ledger, say)
+    } finally {
+      await runtime.close()
+    }
+    say({ said: 'stopped' })
+    if (violation !== undefined) throw violation
+    checkIntegrity(join(root, 'data', 'objects'))
+    return recording.events
+  } finally {
+    record(undefined)
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+async function start(root: string, random: Random): Promise<Runtime> {
+  try {
+    return await createRuntime({
+      project,
+      data: join(root, 'data'),
+      logSegmentBytes: pick(random, [10_000, 100_000]),
+      idleMs: 100_000,
+    })
+  } catch (error) {
+    throw new Violation(`Cannot start: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function checkAll(
+  runtime: Runtime,
+  ledger: Ledger,
+  say: (mark: Mark) => void,
+): Promise<void> {
+  for (const object of objectNames) {
+    const id = ledger.check(object, await readStored(runtime, object))
+    say({ said: 'acknowledged', object, id })
+  }
+  ledger.checkSeen()
+}
+
+// Files in memory: nothing here is to survive a crash of this machine.
+const fastFolder = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory()
+  ? '/dev/shm'
+  : tmpdir()
+
+function materialize(image: Image, root: string, random: Random): void {
+  for (const [path, content] of image) {
+    const target = join(root, path)
+    mkdirSync(content === undefined ? target : dirname(target), { recursive: true })
+    if (content === undefined) continue
+    // The process of the lock is gone with the machine it ran on; this one is not.
+    const isLock = path === join('data', 'lock')
+    const left = isLock ? pick(random, ['', '\0\0\0\0', '4194305 1\n']) : content
+    writeFileSync(target, left)
+  }
+}
+
+function checkIntegrity(directory: string): void {
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.sqlite')) continue
+    const db = new DatabaseSync(join(directory, name))
+    try {
+      const rows = db.prepare('PRAGMA integrity_check').all()
+      const text = rows.map((row) => String(row['integrity_check'])).join('; ')
+      if (text !== 'ok') throw new Violation(`the database '${name}' is damaged: ${text}`)
+    } finally {
+      db.close()
+    }
+  }
+}
