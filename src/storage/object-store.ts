@@ -629,7 +629,11 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
   #break(failure: Failure): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure !== undefined) {
+      // Constraints failed before, on top of what is lost now: without a reset that would stay.
+      if (failure.isLasting) this.#failure = { error: this.#failure.error, isLasting: true }
+      return
+    }
     this.#failure = failure
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)

@@ -439,6 +439,20 @@ test('[ST18] a failure takes along what was not committed, and nothing that is o
   assert.equal(bench.store.kvGet('a'), 1)
 })
 
+test('[ST5] a commit refused after constraints failed on top of it is reset all the same', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.log.flush()
+  bench.turn(() => bench.store.sql.exec('INSERT INTO c VALUES (7)', []))
+  bench.log.failNext(new Error('no space'))
+  assert.match(bench.store.broken?.message ?? '', /constraints were violated/)
+  assert.deepEqual(bench.open(bench.store.reset()).kvList({}), new Map())
+  assert.ok(!existsSync(bench.path))
+})
+
 test('[ST18] a refused commit takes later ones along; a reset waits for all answers', () => {
   const bench = new Bench()
   bench.turn(() => bench.store.kvPut('a', 1))
