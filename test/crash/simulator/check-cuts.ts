@@ -1,8 +1,11 @@
 // node --import …/preload.ts check-cuts.ts TRACE-FOLDER SEED FIRST END STEP: makes every STEPth cut from
 // FIRST to before END. Prints the report, or the failure, as JSON.
 
+import { join } from 'node:path'
+import { makeRandom } from '../random.ts'
 import { checkCuts, CutFailure } from './cuts.ts'
-import { readTrace } from './trace.ts'
+import { materialize } from './session.ts'
+import { readTrace, writePart } from './trace.ts'
 
 const [directory = '', ...numbers] = process.argv.slice(2)
 const [seed = 0, first = 0, end = 0, step = 1] = numbers.map(Number)
@@ -12,5 +15,11 @@ try {
   console.log(JSON.stringify(await checkCuts({ trace, seed, cuts })))
 } catch (error) {
   if (!(error instanceof CutFailure)) throw error
-  console.log(JSON.stringify({ cut: error.cut, failure: error.message, stack: (error.cause as Error).stack }))
+  const { stack } = error.cause as Error
+  const kept = join(directory, `cut-${error.cut}`)
+  for (const [i, { image, events }] of error.recoveries.entries()) {
+    materialize(image, join(kept, `before-recovery-${i + 1}`), makeRandom(0))
+    writePart(kept, `recovery-${i + 1}`, events)
+  }
+  console.log(JSON.stringify({ cut: error.cut, failure: error.message, stack, kept }))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { below, makeRandom, pick, type Random } from '../random.ts'
 import { Ledger, Violation } from './ledger.ts'
 import { runSession } from './session.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { type Image, SimulatedDisk } from './simulated-disk.ts'
 import type { Trace, TraceEvent } from './trace.ts'
 
 export interface CutOptions {
@@ -21,14 +21,22 @@ export interface CutReport {
   recoveriesAgain: number
 }
 
+interface Recovery {
+  readonly image: Image
+  events: Trace
+}
+
 /** What went wrong, and where. */
 export class CutFailure extends Error {
   override readonly name = 'CutFailure'
   readonly cut: number
+  /** What each recovery of this cut began with, and did if that was recorded. */
+  readonly recoveries: readonly Recovery[]
 
-  constructor(cut: number, message: string, cause: unknown) {
+  constructor(cut: number, recoveries: readonly Recovery[], message: string, cause: unknown) {
     super(`cut ${cut}: ${message}`, { cause })
     this.cut = cut
+    this.recoveries = recoveries
   }
 }
 
@@ -44,6 +52,7 @@ export async function checkCuts({ trace, seed, cuts }: CutOptions): Promise<CutR
   const replay = new Replay(new SimulatedDisk(), new Ledger())
   let applied = 0
   for (const { cut, random, place } of planned) {
+    const recoveries: Recovery[] = []
     let where = `after event ${trace[place - 1]?.number}`
     try {
       for (; applied < place; applied += 1) replay.apply(trace[applied] as TraceEvent)
@@ -51,11 +60,15 @@ export async function checkCuts({ trace, seed, cuts }: CutOptions): Promise<CutR
       let { disk, ledger } = replay.fork()
       for (let depth = 0; ; depth += 1) {
         const image = disk.crash(random)
+        const recovery: Recovery = { image, events: [] }
+        recoveries.push(recovery)
         const before = ledger.fork()
-        const events = await runSession({ image, ledger, random })
+        const goesOn = depth < 2 && random() < 0.5
+        const events = await runSession({ image, ledger, random, isRecorded: goesOn })
+        recovery.events = events
         report.recoveries += 1
         if (depth > 0) report.recoveriesAgain += 1
-        if (random() < 0.5 || depth === 2) break
+        if (!goesOn) break
         // The recovery, or what followed, is cut as well.
         const next = new Replay(new SimulatedDisk(image), before)
         const end = random() < 0.5 ? startOf(events) : events.length
@@ -65,7 +78,7 @@ export async function checkCuts({ trace, seed, cuts }: CutOptions): Promise<CutR
         ;({ disk, ledger } = next)
       }
     } catch (error) {
-      throw new CutFailure(cut, `${(error as Error).message} (${where})`, error)
+      throw new CutFailure(cut, recoveries, `${(error as Error).message} (${where})`, error)
     }
   }
   return report

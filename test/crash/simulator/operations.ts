@@ -30,6 +30,7 @@ export interface Operation {
   readonly number: number
   readonly object: string
   readonly kind: Kind
+  readonly pauseMs: number
   readonly kv: Sizes
   readonly sql: Sizes
   /** Whose state to look at. */

@@ -43,7 +43,7 @@ for (let life = 0; life < lives; life += 1) {
       if (faults !== undefined && random() < 0.012) {
         Atomics.add(faults, faultKinds.indexOf(pick(random, faultKinds)), 1)
       }
-      await askOnce({ runtime, random, say })
+      await askOnce({ runtime, random, say, pauseMs: 30 })
     }
   }
   await Promise.all(Array.from({ length: clientCount }, client))

@@ -5,7 +5,7 @@
 
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { relative, sep } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Mark } from './ledger.ts'
 import type { FileEvent, TraceEvent } from './trace.ts'
@@ -35,8 +35,12 @@ const sectorBytes = 512
 export function record(into: Recording | undefined): void {
   if (!isInstalled) install()
   recording = into
-  tracedWals.clear()
   files.clear()
+  tracedWals.clear()
+  if (into === undefined) return
+  for (const name of real.readdirSync(into.root, { recursive: true, encoding: 'utf8' })) {
+    if (name.endsWith('-wal')) tracedWals.set(join(into.root, name), contentOf(join(into.root, name)))
+  }
 }
 
 export function mark(said: Mark): void {
@@ -124,9 +128,8 @@ const wrapped = {
   truncateSync(path: string, size = 0): void {
     real.truncateSync(path, size)
     const name = watched(path)
-    if (name !== undefined) emit({ kind: 'truncate', path: name, size })
-    const wal = tracedWals.get(path)
-    if (wal !== undefined) tracedWals.set(path, wal.subarray(0, size))
+    if (path.endsWith('-wal')) observeWal(path)
+    else if (name !== undefined) emit({ kind: 'truncate', path: name, size })
   },
   writeFileSync(path: string, data: string | Uint8Array, options?: fs.WriteFileOptions): void {
     const name = watched(path)
@@ -148,8 +151,8 @@ const wrapped = {
       throw new Error(`Cannot record that the folder '${name}' is deleted`)
     }
     quietly(() => real.rmSync(path, options))
-    if (existed) emit({ kind: 'unlink', path: name })
-    tracedWals.delete(path)
+    if (path.endsWith('-wal')) observeWal(path)
+    else if (existed) emit({ kind: 'unlink', path: name })
   },
   unlinkSync(path: string): void {
     real.unlinkSync(path)
@@ -215,48 +218,52 @@ function install(): void {
   installSqlite()
 }
 
-const fileStatements = /^\s*(?:COMMIT|ROLLBACK|PRAGMA wal_checkpoint)/i
+const ends = /^\s*(?:COMMIT|ROLLBACK)/i
+const checkpoints = /^\s*PRAGMA wal_checkpoint/i
 
-// The calls in which SQLite writes: with `wal_autocheckpoint = 0` only these change a file. What a
-// transaction spills into the -wal before its end is found at its end.
+// The calls in which SQLite writes: with `wal_autocheckpoint = 0` only checkpoints and closing change
+// the file, and the end of a transaction the -wal. What it spills before is found at its end.
 function installSqlite(): void {
   const database = DatabaseSync.prototype
   const { close, exec, prepare } = database
   database.close = function (this: DatabaseSync): void {
     // Closed, it does not tell its path.
-    observe(this.location(), () => close.call(this))
+    observe(this.location(), true, () => close.call(this))
   }
   database.exec = function (this: DatabaseSync, sql: string): void {
-    if (fileStatements.test(sql)) observe(this.location(), () => exec.call(this, sql))
-    else exec.call(this, sql)
+    const isCheckpoint = checkpoints.test(sql)
+    if (!isCheckpoint && !ends.test(sql)) exec.call(this, sql)
+    else observe(this.location(), isCheckpoint, () => exec.call(this, sql))
   }
   database.prepare = function (this: DatabaseSync, sql: string, ...rest: []) {
     const statement = prepare.call(this, sql, ...rest)
-    if (!fileStatements.test(sql)) return statement
+    if (!checkpoints.test(sql)) return statement
     const { get } = statement
-    statement.get = (...values: Parameters<typeof get>): ReturnType<typeof get> =>
-      observe(this.location(), () => get.apply(statement, values))
+    statement.get = () => observe(this.location(), true, () => get.call(statement, {}))
     return statement
   }
 }
 
 // The -wal as the trace has it, by its absolute path. A transaction that is larger than SQLite's cache
 // writes to it before its end, so what it was before a call is not what the trace has.
-const tracedWals = new Map<string, Buffer>()
+const tracedWals = new Map<string, Buffer | undefined>()
 
-function observe<T>(path: string | null, act: () => T): T {
+function observe<T>(path: string | null, changesFile: boolean, act: () => T): T {
   if (path === null || watched(path) === undefined) return act()
-  const before = contentOf(path)
+  const before = changesFile ? contentOf(path) : undefined
   try {
     return act()
   } finally {
-    emitDifference(path, before, contentOf(path))
-    const wal = `${path}-wal`
-    const content = contentOf(wal)
-    emitDifference(wal, tracedWals.get(wal), content)
-    if (content === undefined) tracedWals.delete(wal)
-    else tracedWals.set(wal, content)
+    if (changesFile) emitDifference(path, before, contentOf(path))
+    observeWal(`${path}-wal`)
   }
+}
+
+function observeWal(path: string): void {
+  const content = contentOf(path)
+  emitDifference(path, tracedWals.get(path), content)
+  if (content === undefined) tracedWals.delete(path)
+  else tracedWals.set(path, content)
 }
 
 function contentOf(path: string): Buffer | undefined {

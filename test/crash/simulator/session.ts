@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createRuntime, type Runtime } from '../../../src/sluice/index.ts'
 import { pick, type Random } from '../random.ts'
 import { makeJournal } from './journal.ts'
@@ -22,6 +22,8 @@ export interface Session {
   /** What holds at its start; what the session says is added. */
   readonly ledger: Ledger
   readonly random: Random
+  /** What it does to its files is of interest. */
+  readonly isRecorded: boolean
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Session {
  * @returns what the session did to its files, and said
  * @throws Violation
  */
-export async function runSession({ image, ledger, random }: Session): Promise<TraceEvent[]> {
+export async function runSession({ image, ledger, random, isRecorded }: Session): Promise<TraceEvent[]> {
   const root = mkdtempSync(join(fastFolder, 'sluice-crash-'))
   const recording: Recording = { root, clock: new Int32Array(1), events: [] }
   let violation: unknown
@@ -45,17 +47,19 @@ export async function runSession({ image, ledger, random }: Session): Promise<Tr
   }
   try {
     materialize(image, root, random)
-    record(recording)
+    if (isRecorded) record(recording)
     globalThis.crashJournal = makeJournal(ledger.lastId, say)
     const runtime = await start(root, random)
     try {
       say({ said: 'started' })
-      await checkAll(runtime, ledger, say)
+      await checkAll(runtime, objectNames, ledger, say)
+      ledger.checkSeen()
+      const changed = new Set<string>()
       for (let left = operationsPerSession; left > 0; left -= 2) {
-        const ask = (): Promise<boolean> => askOnce({ runtime, random, say })
-        await Promise.all([ask(), ask()])
+        const ask = (): Promise<string> => askOnce({ runtime, random, say, pauseMs: 1 })
+        for (const object of await Promise.all([ask(), ask()])) changed.add(object)
       }
-      await checkAll(runtime, ledger, say)
+      await checkAll(runtime, changed, ledger, say)
     } finally {
       await runtime.close()
     }
@@ -84,14 +88,14 @@ async function start(root: string, random: Random): Promise<Runtime> {
 
 async function checkAll(
   runtime: Runtime,
+  objects: Iterable<string>,
   ledger: Ledger,
   say: (mark: Mark) => void,
 ): Promise<void> {
-  for (const object of objectNames) {
+  for (const object of objects) {
     const id = ledger.check(object, await readStored(runtime, object))
     say({ said: 'acknowledged', object, id })
   }
-  ledger.checkSeen()
 }
 
 // Files in memory: nothing here is to survive a crash of this machine.
@@ -99,7 +103,7 @@ const fastFolder = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory(
   ? '/dev/shm'
   : tmpdir()
 
-function materialize(image: Image, root: string, random: Random): void {
+export function materialize(image: Image, root: string, random: Random): void {
   for (const [path, content] of image) {
     const target = join(root, path)
     mkdirSync(content === undefined ? target : dirname(target), { recursive: true })
@@ -114,7 +118,10 @@ function materialize(image: Image, root: string, random: Random): void {
 function checkIntegrity(directory: string): void {
   for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.sqlite')) continue
-    const db = new DatabaseSync(join(directory, name))
+    // Nobody has it open, and no -wal is beside it.
+    const url = pathToFileURL(join(directory, name))
+    url.search = 'immutable=1'
+    const db = new DatabaseSync(url, { readOnly: true })
     try {
       const rows = db.prepare('PRAGMA integrity_check').all()
       const text = rows.map((row) => String(row['integrity_check'])).join('; ')

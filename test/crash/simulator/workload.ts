@@ -7,10 +7,7 @@ import { type Mark, type Stored, Violation } from './ledger.ts'
 import type { Answer, Kind, Operation, Sizes } from './operations.ts'
 
 export const objectNames: readonly string[] = [
-  ...['k0', 'k1', 'k2', 'k3', 'k4'],
-  ...['s0', 's1', 's2', 's3'],
-  ...['b0', 'b1', 'b2', 'b3', 'b4'],
-  ...['d0', 'd1'],
+  ...['k0', 'k1', 'k2', 's0', 's1', 's2', 'b0', 'b1', 'b2', 'b3', 'd0', 'd1'],
 ]
 
 // As often as they are named.
@@ -29,17 +26,19 @@ export interface Workload {
   readonly runtime: Runtime
   readonly random: Random
   readonly say: (mark: Mark) => void
-  readonly objects?: readonly string[]
+  /** Operations of several turns take up to so long between two of them. */
+  readonly pauseMs: number
 }
 
 let lastOperation = 0
 
-/** Asks one object for something. @returns whether it did it */
-export async function askOnce({ runtime, random, say, objects }: Workload): Promise<boolean> {
-  const object = pick(random, objects ?? objectNames)
+/** Asks one object for something. @returns which */
+export async function askOnce({ runtime, random, say, pauseMs }: Workload): Promise<string> {
+  const object = pick(random, objectNames)
   lastOperation += 1
   const operation: Operation = {
     number: lastOperation,
+    pauseMs: random() * pauseMs,
     object,
     kind: pickKind(random, object),
     kv: 'kbd'.includes(object.charAt(0)) ? pickSizes(random) : {},
@@ -54,7 +53,7 @@ export async function askOnce({ runtime, random, say, objects }: Workload): Prom
   if (response.status === 200) {
     const { id } = (await response.json()) as Answer
     say({ said: 'acknowledged', object, id })
-    return true
+    return object
   }
   const message = await response.text()
   // Of several turns some may be durable, and others refused.
@@ -62,7 +61,7 @@ export async function askOnce({ runtime, random, say, objects }: Workload): Prom
     say({ said: 'refused', operation: operation.number })
   }
   say({ said: 'reset', object })
-  return false
+  return object
 }
 
 /** What an object holds. */

@@ -39,12 +39,12 @@ export class Thing extends DurableObject<Env> {
         return this.#turn(operation)
       case 'several':
         this.#turn(operation)
-        await pause(1)
+        await pause(operation.pauseMs / 10)
         return this.#turn(operation)
       case 'transaction':
         return await storage.transaction(async () => {
           const written = this.#write(operation)
-          await pause(1)
+          await pause(operation.pauseMs / 10)
           return this.#say(operation, written)
         })
       case 'nested':
@@ -52,7 +52,7 @@ export class Thing extends DurableObject<Env> {
           await storage
             .transaction(async () => {
               this.#write(operation)
-              await pause(1)
+              await pause(operation.pauseMs / 10)
               throw new Error('undone')
             })
             .catch(() => {})
@@ -62,7 +62,7 @@ export class Thing extends DurableObject<Env> {
         await storage
           .transaction(async () => {
             this.#write(operation)
-            await pause(1)
+            await pause(operation.pauseMs / 10)
             throw new Error('undone')
           })
           .catch(() => {})
@@ -95,7 +95,8 @@ export class Thing extends DurableObject<Env> {
         return { id: this.#head() }
       case 'abort':
         this.#write(operation)
-        return this.ctx.abort('as asked')
+        this.ctx.abort('as asked')
+        return { id: 0 }
       case 'violate':
         this.#makeConstraint()
         this.#write(operation)
@@ -119,9 +120,9 @@ export class Thing extends DurableObject<Env> {
         // Not at its end for some turns: SQLite cannot empty the -wal meanwhile.
         const rows = storage.sql.exec('SELECT key FROM entries ORDER BY key')
         rows.next()
-        await pause(1 + (operation.number % 30))
+        await pause(operation.pauseMs)
         const answer = this.#turn(operation)
-        await pause(1 + (operation.number % 10))
+        await pause(operation.pauseMs / 2)
         rows.toArray()
         return answer
       }
