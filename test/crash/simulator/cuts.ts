@@ -1,6 +1,7 @@
 // Cuts a recorded run at random points, lets the disk forget what it may, and recovers.
 
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { below, makeRandom, pick, type Random } from '../random.ts'
 import { Ledger, Violation } from './ledger.ts'
 import { runSession } from './session.ts'
@@ -102,6 +103,27 @@ class Replay {
   /** The disk is only read. */
   fork(): { disk: SimulatedDisk; ledger: Ledger } {
     return { disk: this.disk, ledger: this.ledger.fork() }
+  }
+}
+
+/**
+ * Compares the folder that a run left with what was recorded: nothing may have happened to it that the
+ * recorder does not know.
+ */
+export function requireComplete(trace: Trace, root: string): void {
+  const disk = new SimulatedDisk()
+  for (const event of trace) if (event.kind !== 'mark') disk.apply(event.number, event)
+  const found = new Map<string, Buffer | undefined>()
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    found.set(relative(root, path), entry.isFile() ? readFileSync(path) : undefined)
+  }
+  const recorded = disk.content()
+  for (const path of new Set([...found.keys(), ...recorded.keys()])) {
+    const [real, traced] = [found.get(path), recorded.get(path)]
+    const isEqual = real === undefined || traced === undefined ? real === traced : real.equals(traced)
+    if (found.has(path) && recorded.has(path) && isEqual) continue
+    throw new Error(`The recording is not complete: '${path}' is not as it was recorded`)
   }
 }
 

@@ -1,5 +1,5 @@
-// Lets the log writer run in the thread of the shard, so that thousands of recoveries need no thread
-// each and are the same each time: of node:worker_threads, `log/file-log.ts` gets a Worker that imports
+// Makes starts cheap, for thousands of them in one process. The program is bundled once. The log writer
+// runs in the thread of the shard, which also makes each time the same: of node:worker_threads, `log/file-log.ts` gets a Worker that imports
 // the module, and that module the other end of the channel.
 
 import { EventEmitter } from 'node:events'
@@ -7,11 +7,15 @@ import { registerHooks } from 'node:module'
 
 const fileLog = /\/log\/file-log\.[tj]s$/
 const writer = /\/log\/log-writer\.[tj]s\?writer=(\d+)$/
+const projectSource = /\/runtime\/project-source\.[tj]s$/
 const self = import.meta.url.split('?')[0] as string
 
 export function installInsideWriter(): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
+      if (specifier === 'esbuild' && projectSource.test(context.parentURL ?? '')) {
+        return { url: new URL('cached-build.ts', import.meta.url).href, shortCircuit: true }
+      }
       if (specifier !== 'node:worker_threads') return nextResolve(specifier, context)
       const parent = context.parentURL ?? ''
       if (fileLog.test(parent)) return { url: `${self}?side=shard`, shortCircuit: true }

@@ -19,6 +19,8 @@ export type Mark =
       /** The state that it found; 0 when the object was empty. */
       readonly parent: number
       readonly operation: number
+      /** Written with `allowUnconfirmed`: the outside may see it, and it may be lost. */
+      readonly isUnconfirmed: boolean
       readonly change: Change
       /** States of other objects that it has been told. */
       readonly saw: readonly { readonly object: string; readonly id: number }[]
@@ -49,6 +51,7 @@ interface Step {
   readonly parent: Step | undefined
   readonly operation: number
   readonly saw: Turn['saw']
+  readonly isUnconfirmed: boolean
   readonly stored: Stored
   isRefused: boolean
 }
@@ -79,8 +82,12 @@ export class Ledger {
     return Math.max(0, ...this.#steps.keys())
   }
 
-  get objects(): readonly string[] {
-    return [...this.#objects.keys()]
+  /** Those in which something is, as far as the outside knows. */
+  get knownObjects(): readonly string[] {
+    const known = [...this.#objects].filter(
+      ([, { acknowledged }]) => acknowledged !== undefined && headOf(acknowledged.stored) !== 0,
+    )
+    return known.map(([name]) => name)
   }
 
   /** @throws Violation when what is said contradicts what was said before */
@@ -128,7 +135,7 @@ export class Ledger {
         throw new Violation(`${object} is in state ${id}, but in ${surface} ${difference}`)
       }
     }
-    if (step !== undefined) this.#known(object).acknowledged = step
+    if (step !== undefined && id === 0) this.#known(object).acknowledged = step
     return id
   }
 
@@ -142,7 +149,7 @@ export class Ledger {
       for (let step = acknowledged; step !== undefined; step = step.parent) {
         for (const seen of step.saw) {
           const other = this.#objects.get(seen.object)?.acknowledged
-          if (follows(other, this.#steps.get(seen.id))) continue
+          if (follows(other, lastPromised(this.#steps.get(seen.id)))) continue
           throw new Violation(
             `${object} was told of state ${seen.id} of ${seen.object}, which is in state ${other?.id}`,
           )
@@ -160,7 +167,7 @@ export class Ledger {
     return known
   }
 
-  #take({ object, id, parent: parentId, operation, change, saw }: Turn): void {
+  #take({ object, id, parent: parentId, operation, isUnconfirmed, change, saw }: Turn): void {
     const known = this.#known(object)
     const parent = parentId === 0 ? known.empty.at(-1) : this.#steps.get(parentId)
     if (parentId !== 0 && parent === undefined) {
@@ -180,7 +187,7 @@ export class Ledger {
       kv: changed(change.clears ? {} : before.kv, change.kv),
       sql: changed(change.clears ? {} : before.sql, change.sql),
     }
-    const step = { id, object, parent, operation, saw, stored, isRefused: false }
+    const step = { id, object, parent, operation, saw, isUnconfirmed, stored, isRefused: false }
     this.#steps.set(id, step)
     if (headOf(stored) === 0) this.#objects.set(object, { ...known, empty: [...known.empty, step] })
   }
@@ -188,10 +195,10 @@ export class Ledger {
   #acknowledge(object: string, id: number): void {
     const known = this.#known(object)
     if (id === 0) return
-    const step = this.#steps.get(id)
-    if (step === undefined) {
+    if (!this.#steps.has(id)) {
       throw new Violation(`${object}: the outside was told of state ${id}, never to be kept`)
     }
+    const step = lastPromised(this.#steps.get(id))
     if (follows(step, known.acknowledged)) known.acknowledged = step
     else if (!follows(known.acknowledged, step)) {
       throw new Violation(
@@ -206,6 +213,13 @@ function follows(step: Step | undefined, earlier: Step | undefined): boolean {
   if (earlier === undefined) return true
   for (let each = step; each !== undefined; each = each.parent) if (each === earlier) return true
   return false
+}
+
+/** The state itself, or the one before what was written without waiting for the disk. */
+function lastPromised(step: Step | undefined): Step | undefined {
+  let promised = step
+  while (promised?.isUnconfirmed === true) promised = promised.parent
+  return promised
 }
 
 /** Which step the object says it is at: each surface holds the last that wrote there. */

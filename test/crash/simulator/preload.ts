@@ -4,9 +4,10 @@
 import { isMainThread, setEnvironmentData, getEnvironmentData, threadId } from 'node:worker_threads'
 import { installInsideWriter } from './inside-writer.ts'
 import { installMutant } from './mutants.ts'
-import { faultKinds, record, type Recording } from './recorder.ts'
+import { faultKinds, installRecorder, record, type Recording } from './recorder.ts'
 import { writePart } from './trace.ts'
 
+installRecorder()
 if (process.env['SLUICE_WRITER'] === 'inside') installInsideWriter()
 const mutant = process.env['SLUICE_MUTANT']
 if (mutant !== undefined) installMutant(mutant)

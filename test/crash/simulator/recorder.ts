@@ -25,7 +25,6 @@ export interface Recording {
 }
 
 let recording: Recording | undefined
-let isInstalled = false
 // The functions of node:fs as they were: the recorder's own reading is not recorded.
 const real = { ...fs }
 const files = new Map<number, string>()
@@ -33,7 +32,6 @@ const sectorBytes = 512
 
 /** Begins to record, or ends it. */
 export function record(into: Recording | undefined): void {
-  if (!isInstalled) install()
   recording = into
   files.clear()
   tracedWals.clear()
@@ -66,11 +64,11 @@ function watched(path: unknown): string | undefined {
 }
 
 // Some of node:fs is written in terms of the rest.
-function quietly(act: () => void): void {
+function quietly<T>(act: () => T): T {
   const outer = recording
   recording = undefined
   try {
-    act()
+    return act()
   } finally {
     recording = outer
   }
@@ -126,7 +124,7 @@ const wrapped = {
     if (path !== undefined) emit({ kind: 'truncate', path, size })
   },
   truncateSync(path: string, size = 0): void {
-    real.truncateSync(path, size)
+    quietly(() => real.truncateSync(path, size))
     const name = watched(path)
     if (path.endsWith('-wal')) observeWal(path)
     else if (name !== undefined) emit({ kind: 'truncate', path: name, size })
@@ -200,8 +198,8 @@ function sync(kind: 'fsync' | 'fdatasync', fd: number): void {
   emit({ kind: 'sync', path, began, failed: false })
 }
 
-function install(): void {
-  isInstalled = true
+/** Before any module is loaded that takes these functions for itself. */
+export function installRecorder(): void {
   Object.assign(fs, wrapped)
   for (const name of unknown) {
     const before = real[name as 'copyFileSync'] as (...values: unknown[]) => unknown
@@ -267,7 +265,7 @@ function observeWal(path: string): void {
 }
 
 function contentOf(path: string): Buffer | undefined {
-  return real.existsSync(path) ? real.readFileSync(path) : undefined
+  return real.existsSync(path) ? quietly(() => real.readFileSync(path)) : undefined
 }
 
 function emitDifference(absolute: string, before: Buffer | undefined, after: Buffer | undefined): void {
@@ -279,10 +277,10 @@ function emitDifference(absolute: string, before: Buffer | undefined, after: Buf
   }
   if (before === undefined) emit({ kind: 'create', path })
   else if (after.length < before.length) emit({ kind: 'truncate', path, size: after.length })
-  const isSame = (at: number): boolean =>
-    before !== undefined &&
-    at + sectorBytes <= before.length &&
-    before.compare(after, at, at + sectorBytes, at, at + sectorBytes) === 0
+  const isSame = (at: number): boolean => {
+    const end = at + sectorBytes
+    return before !== undefined && before.subarray(at, end).equals(after.subarray(at, end))
+  }
   for (let at = 0; at < after.length; at += sectorBytes) {
     if (isSame(at)) continue
     const start = at

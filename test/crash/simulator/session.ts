@@ -66,6 +66,7 @@ export async function runSession({ image, ledger, random, isRecorded }: Session)
     say({ said: 'stopped' })
     if (violation !== undefined) throw violation
     checkIntegrity(join(root, 'data', 'objects'))
+    checkCatalogue(join(root, 'data', 'objects', 'catalogue.sqlite'), ledger)
     return recording.events
   } finally {
     record(undefined)
@@ -118,16 +119,30 @@ export function materialize(image: Image, root: string, random: Random): void {
 function checkIntegrity(directory: string): void {
   for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.sqlite')) continue
-    // Nobody has it open, and no -wal is beside it.
-    const url = pathToFileURL(join(directory, name))
-    url.search = 'immutable=1'
-    const db = new DatabaseSync(url, { readOnly: true })
-    try {
-      const rows = db.prepare('PRAGMA integrity_check').all()
-      const text = rows.map((row) => String(row['integrity_check'])).join('; ')
-      if (text !== 'ok') throw new Violation(`the database '${name}' is damaged: ${text}`)
-    } finally {
-      db.close()
-    }
+    const text = query(join(directory, name), 'PRAGMA integrity_check').join('; ')
+    if (text !== 'ok') throw new Violation(`the database '${name}' is damaged: ${text}`)
+  }
+}
+
+// [CT1] Everything is in it after an orderly end.
+function checkCatalogue(path: string, ledger: Ledger): void {
+  const listed = new Set(query(path, 'SELECT name FROM objects'))
+  for (const object of ledger.knownObjects) {
+    if (!listed.has(object)) throw new Violation(`the catalogue does not list ${object}`)
+  }
+}
+
+/** The first column. Nobody has the file open, and no -wal is beside it. */
+function query(path: string, sql: string): string[] {
+  const url = pathToFileURL(path)
+  url.search = 'immutable=1'
+  const db = new DatabaseSync(url, { readOnly: true })
+  try {
+    return db
+      .prepare(sql)
+      .all()
+      .map((row) => String(Object.values(row)[0]))
+  } finally {
+    db.close()
   }
 }

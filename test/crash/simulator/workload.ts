@@ -36,11 +36,13 @@ let lastOperation = 0
 export async function askOnce({ runtime, random, say, pauseMs }: Workload): Promise<string> {
   const object = pick(random, objectNames)
   lastOperation += 1
+  // It is slow and large: where there are many other operations.
+  const isSpill = pauseMs > 1 && random() < 0.012 && !object.startsWith('k')
   const operation: Operation = {
     number: lastOperation,
     pauseMs: random() * pauseMs,
     object,
-    kind: pickKind(random, object),
+    kind: isSpill ? 'spill' : pickKind(random, object),
     kv: 'kbd'.includes(object.charAt(0)) ? pickSizes(random) : {},
     sql: 'sbd'.includes(object.charAt(0)) ? pickSizes(random) : {},
     other: pick(

@@ -201,9 +201,12 @@ export class Thing extends DurableObject<Env> {
     return this.#say(operation, { parent, id, clears: false, kv, sql: {} })
   }
 
-  #say({ object, number }: Operation, written: Written, saw: Saw = []): Answer {
+  #say({ object, number, kind }: Operation, written: Written, saw: Saw = []): Answer {
     const { parent, id, ...change } = written
-    crashJournal.say({ said: 'turn', object, id, parent, operation: number, change, saw })
+    const isUnconfirmed = kind === 'unconfirmed'
+    crashJournal.say({
+      ...{ said: 'turn', object, id, parent, operation: number, isUnconfirmed, change, saw },
+    })
     return { id }
   }
 
