@@ -340,7 +340,7 @@ export class ObjectStore implements CommitSource, DurableStore {
       const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
       const isSmall = this.#overlay.bytes <= carriedBytesMax && carried < carriedTimesMax
       this.#checkpoint.plan(isSmall && options.mayCarry === true ? 'carry' : 'apply')
-      if (this.#transaction === 'none' && this.#failure === undefined) this.#enterWrite()
+      if (this.#transaction === 'none' && !this.#isLost) this.#enterWrite()
     }
     this.advanceCheckpoint()
     if (this.#transaction === 'implicit') this.#log.flush()
@@ -353,7 +353,7 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
   advanceCheckpoint(): void {
-    if (!this.#checkpoint.isAskedFor || this.#failure !== undefined) return
+    if (!this.#checkpoint.isAskedFor || this.#isLost) return
     if (this.#checkpoint.waitsForLog) return
     if (this.#unconfirmedPages > 0 || this.#sqlPart.isOpen) {
       if (this.#sqlPart.isOpen) this.#askForQuiet()
@@ -510,8 +510,14 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#overlay.undo(0)
     this.#sqlPart.rollBack()
     this.#follow(this.#endTransaction())
-    // A checkpoint that was asked for meanwhile has not got its commit.
-    if (this.#checkpoint.nextCommit !== undefined && !this.#overlay.isEmpty) this.#enterWrite()
+    this.#replanCheckpoint()
+  }
+
+  // The commit that a checkpoint waits for has not come about: another does it, if it is still needed.
+  #replanCheckpoint(): void {
+    if (this.#checkpoint.nextCommit === undefined) return
+    if (this.#overlay.isEmpty) this.#checkpoint.committed(undefined)
+    else this.#enterWrite()
   }
 
   #commit(): void {
@@ -637,6 +643,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#failure = failure
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)
+    if (!this.#isLost) this.#replanCheckpoint()
     this.#listener?.broke(failure.error)
   }
 
@@ -684,6 +691,12 @@ export class ObjectStore implements CommitSource, DurableStore {
     }
     this.#confirmedState.walEnd = 0
     return true
+  }
+
+  // Constraints that failed leave the data in its last good state, whether another incarnation comes
+  // for it or not.
+  get #isLost(): boolean {
+    return this.#failure?.isLasting === true
   }
 
   #requireUsable(): void {
