@@ -49,6 +49,9 @@ export class ShardLog {
   #alarmListener: AlarmListener | undefined
   #checkpointing: Promise<boolean> | undefined
   #deadlineMs = Number.POSITIVE_INFINITY
+  // Raised by a failed sync of database files: what they were given may be lost even when a later sync
+  // succeeds. The log has it, and the next start writes it once more. [CL10]
+  #mustKeepLog = false
 
   private constructor(folder: DataFolder, options: ShardLogOptions) {
     const { report, pending, entries, restored } = recover(folder)
@@ -170,6 +173,9 @@ export class ShardLog {
       const full = this.#log.fullSegments()
       const last = full.at(-1)
       if (last === undefined) return
+      if (this.#mustKeepLog) {
+        throw new DurableError('a database could not be synced; the next start repairs that')
+      }
       const keys = [...new Set(full.flatMap(({ objects }) => [...objects]))]
       await this.#checkpointObjects(keys)
       if (this.#isLate) return
@@ -218,6 +224,7 @@ export class ShardLog {
       }
     } catch (error) {
       this.#table?.notSynced(unsynced)
+      this.#mustKeepLog = true
       throw error
     }
   }
@@ -228,7 +235,7 @@ export class ShardLog {
       await this.#log.syncFiles(paths)
     } catch (error) {
       const missing = new Set(paths.filter((path) => !existsSync(path)))
-      if (missing.size === 0) throw error
+      if (missing.size === 0 || !(error as Error).message.startsWith('ENOENT')) throw error
       // [CT3] As above; and an object whose store is open is refused when it comes again.
       for (const path of missing) console.error(`sluice: the database '${path}' is missing`)
       await this.#log.syncFiles(paths.filter((path) => !missing.has(path)))

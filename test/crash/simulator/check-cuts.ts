@@ -15,7 +15,9 @@ const trace = readTrace(directory)
 requireComplete(trace, root)
 const cuts = Array.from({ length: Math.ceil((end - first) / step) }, (_, i) => first + i * step)
 try {
-  console.log(JSON.stringify({ trace: countTrace(trace), cuts: await checkCuts({ trace, seed, cuts }) }))
+  console.log(
+    JSON.stringify({ trace: countTrace(trace), cuts: await checkCuts({ trace, seed, cuts }) }),
+  )
 } catch (error) {
   if (!(error instanceof CutFailure)) throw error
   const kept = join(directory, `cut-${error.cut}`)

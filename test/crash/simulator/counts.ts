@@ -30,7 +30,8 @@ export function countTrace(trace: Trace): TraceCounts {
     } else if (event.kind === 'unlink' && event.path.endsWith('.log')) counts.segmentsDropped += 1
     else if (event.kind === 'sync' && event.failed) counts.failedSyncs += 1
     // Only a checkpoint empties a -wal that was written to; a reset cuts it behind the last commit.
-    else if (event.kind === 'truncate' && event.path.endsWith('.sqlite-wal')) counts.checkpoints += 1
+    else if (event.kind === 'truncate' && event.path.endsWith('.sqlite-wal'))
+      counts.checkpoints += 1
   }
   counts.objects = objects.size
   return counts

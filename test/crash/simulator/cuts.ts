@@ -121,7 +121,8 @@ export function requireComplete(trace: Trace, root: string): void {
   const recorded = disk.content()
   for (const path of new Set([...found.keys(), ...recorded.keys()])) {
     const [real, traced] = [found.get(path), recorded.get(path)]
-    const isEqual = real === undefined || traced === undefined ? real === traced : real.equals(traced)
+    const isEqual =
+      real === undefined || traced === undefined ? real === traced : real.equals(traced)
     if (found.has(path) && recorded.has(path) && isEqual) continue
     throw new Error(`The recording is not complete: '${path}' is not as it was recorded`)
   }

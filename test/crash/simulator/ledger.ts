@@ -100,7 +100,9 @@ export class Ledger {
         this.#acknowledge(mark.object, mark.id)
         return
       case 'refused': {
-        const step = [...this.#steps.values()].findLast(({ operation }) => operation === mark.operation)
+        const step = [...this.#steps.values()].findLast(
+          ({ operation }) => operation === mark.operation,
+        )
         // Which of several empty states an object is in, nobody can tell.
         if (step !== undefined && headOf(step.stored) !== 0) step.isRefused = true
         return

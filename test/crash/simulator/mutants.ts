@@ -60,7 +60,10 @@ export const mutants: readonly Mutant[] = [
     name: 'a refused commit stays after constraints failed on top of it',
     file: 'storage/object-store.ts',
     edits: [
-      ['      if (failure.isLasting) this.#failure = { error: this.#failure.error, isLasting: true }\n', ''],
+      [
+        '      if (failure.isLasting) this.#failure = { error: this.#failure.error, isLasting: true }\n',
+        '',
+      ],
     ],
   },
   {
@@ -89,14 +92,20 @@ export const mutants: readonly Mutant[] = [
     name: 'RESTART instead of TRUNCATE',
     file: 'storage/object-database.ts',
     edits: [
-      ["this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)')", "this.db.prepare('PRAGMA wal_checkpoint(RESTART)')"],
+      [
+        "this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)')",
+        "this.db.prepare('PRAGMA wal_checkpoint(RESTART)')",
+      ],
     ],
   },
   {
     name: 'PASSIVE instead of TRUNCATE',
     file: 'storage/object-database.ts',
     edits: [
-      ["this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)')", "this.db.prepare('PRAGMA wal_checkpoint(PASSIVE)')"],
+      [
+        "this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)')",
+        "this.db.prepare('PRAGMA wal_checkpoint(PASSIVE)')",
+      ],
     ],
   },
   {
@@ -112,8 +121,14 @@ export const mutants: readonly Mutant[] = [
         '      databasePages: written?.databasePages ?? 0,\n',
         '      databasePages: applies ? 0 : (written?.databasePages ?? 0),\n',
       ],
-      ['      pages: this.#pagesOf(written),\n', '      pages: applies ? [] : this.#pagesOf(written),\n'],
-      ['      kv: applies ? [] : kv,\n      kvApplied: applies,\n', '      kv,\n      kvApplied: false,\n'],
+      [
+        '      pages: this.#pagesOf(written),\n',
+        '      pages: applies ? [] : this.#pagesOf(written),\n',
+      ],
+      [
+        '      kv: applies ? [] : kv,\n      kvApplied: applies,\n',
+        '      kv,\n      kvApplied: false,\n',
+      ],
     ],
   },
   {
@@ -129,16 +144,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'older keys win in recovery',
     file: 'log/recovery.ts',
-    edits: [
-      ['    index.kv.set(key, value', '    if (!index.kv.has(key)) index.kv.set(key, value'],
-    ],
+    edits: [['    index.kv.set(key, value', '    if (!index.kv.has(key)) index.kv.set(key, value']],
   },
   {
     name: 'the records of a batch recovered backwards',
     file: 'log/recovery.ts',
-    edits: [
-      ['of decodeRecords(batch)) {', 'of decodeRecords(batch).reverse()) {'],
-    ],
+    edits: [['of decodeRecords(batch)) {', 'of decodeRecords(batch).reverse()) {']],
   },
   {
     name: "a new segment's folder not synced",
@@ -153,12 +164,19 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'folder not synced between two deleted segments',
     file: 'log/log-writer.ts',
-    edits: [['    files.unlink(path)\n    files.syncDirectory(directory)\n', '    files.unlink(path)\n']],
+    edits: [
+      ['    files.unlink(path)\n    files.syncDirectory(directory)\n', '    files.unlink(path)\n'],
+    ],
   },
   {
     name: "a new data folder's entry not synced",
     file: 'runtime/data-folder.ts',
     edits: [['    syncFolder(dirname(folder))\n', '']],
+  },
+  {
+    name: 'segment dropped after a failed sync',
+    file: 'runtime/shard-log.ts',
+    edits: [['      this.#mustKeepLog = true\n', '']],
   },
   {
     name: 'a refused segment stays',
@@ -169,9 +187,14 @@ export const mutants: readonly Mutant[] = [
     name: 'a refused batch is not cut off',
     file: 'log/file-log.ts',
     edits: [
-      ['    const previous = { number: last?.number ?? 0, bytes: last?.bytes ?? 0 }\n',
-       '    const previous = { number: last?.number ?? 0, bytes: (last?.bytes ?? 0) + (globalThis.refusedBytes ?? 0) }\n    globalThis.refusedBytes = 0\n'],
-      ['    this.#needsSegment = true\n    if (batch.opened', '    globalThis.refusedBytes = batch.bytes\n    this.#needsSegment = true\n    if (batch.opened'],
+      [
+        '    const previous = { number: last?.number ?? 0, bytes: last?.bytes ?? 0 }\n',
+        '    const previous = { number: last?.number ?? 0, bytes: (last?.bytes ?? 0) + (globalThis.refusedBytes ?? 0) }\n    globalThis.refusedBytes = 0\n',
+      ],
+      [
+        '    this.#needsSegment = true\n    if (batch.opened',
+        '    globalThis.refusedBytes = batch.bytes\n    this.#needsSegment = true\n    if (batch.opened',
+      ],
     ],
   },
 ]
@@ -187,7 +210,9 @@ export function installMutant(name: string): void {
       let source = Buffer.from(loaded.source as Uint8Array).toString()
       for (const [from, to] of mutant.edits) {
         if (source.split(from).length !== 2) {
-          throw new Error(`Cannot make the mutant '${name}': '${mutant.file}' has no single '${from}'`)
+          throw new Error(
+            `Cannot make the mutant '${name}': '${mutant.file}' has no single '${from}'`,
+          )
         }
         source = source.replace(from, () => to)
       }

@@ -40,7 +40,7 @@ for (let life = 0; life < lives; life += 1) {
   let left = operationsPerLife
   const client = async (): Promise<void> => {
     for (; left > 0; left -= 1) {
-      if (faults !== undefined && random() < 0.012) {
+      if (faults !== undefined && random() < 0.025) {
         Atomics.add(faults, faultKinds.indexOf(pick(random, faultKinds)), 1)
       }
       await askOnce({ runtime, random, say, pauseMs: 30 })

@@ -37,7 +37,8 @@ export function record(into: Recording | undefined): void {
   tracedWals.clear()
   if (into === undefined) return
   for (const name of real.readdirSync(into.root, { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('-wal')) tracedWals.set(join(into.root, name), contentOf(join(into.root, name)))
+    if (name.endsWith('-wal'))
+      tracedWals.set(join(into.root, name), contentOf(join(into.root, name)))
   }
 }
 
@@ -179,7 +180,14 @@ const wrapped = {
 
 // Others would change files without our knowing; so would the same ones by callback or promise, which
 // is why a recording ends by comparing the folder with what was recorded.
-const unknown = ['appendFileSync', 'copyFileSync', 'cpSync', 'linkSync', 'symlinkSync', 'writevSync']
+const unknown = [
+  'appendFileSync',
+  'copyFileSync',
+  'cpSync',
+  'linkSync',
+  'symlinkSync',
+  'writevSync',
+]
 
 function sync(kind: 'fsync' | 'fdatasync', fd: number): void {
   const path = files.get(fd)
@@ -268,7 +276,11 @@ function contentOf(path: string): Buffer | undefined {
   return real.existsSync(path) ? quietly(() => real.readFileSync(path)) : undefined
 }
 
-function emitDifference(absolute: string, before: Buffer | undefined, after: Buffer | undefined): void {
+function emitDifference(
+  absolute: string,
+  before: Buffer | undefined,
+  after: Buffer | undefined,
+): void {
   const path = watched(absolute)
   if (path === undefined) return
   if (after === undefined) {

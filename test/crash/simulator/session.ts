@@ -32,17 +32,22 @@ export interface Session {
  * @returns what the session did to its files, and said
  * @throws Violation
  */
-export async function runSession({ image, ledger, random, isRecorded }: Session): Promise<TraceEvent[]> {
+export async function runSession({
+  image,
+  ledger,
+  random,
+  isRecorded,
+}: Session): Promise<TraceEvent[]> {
   const root = mkdtempSync(join(fastFolder, 'sluice-crash-'))
   const recording: Recording = { root, clock: new Int32Array(1), events: [] }
-  let violation: unknown
+  let violation: Error | undefined
   const say = (said: Mark): void => {
     mark(said)
     try {
       ledger.apply(said)
     } catch (error) {
       // Not into the program that says it.
-      violation ??= error
+      violation ??= error as Error
     }
   }
   try {

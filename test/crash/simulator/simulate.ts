@@ -42,10 +42,16 @@ export async function simulate(simulation: Simulation): Promise<Report> {
   const [root, trace] = [join(folder, 'run'), join(folder, 'trace')]
   for (const path of [root, trace]) mkdirSync(path)
   const environment = mutant === undefined ? {} : { SLUICE_MUTANT: mutant }
-  await run('record-run.ts', [root, trace, String(seed), String(operations)], environment)
-  const outputs = await checkTrace({ root, trace, seed, cuts, processes, environment })
-  rmSync(folder, { recursive: true })
-  return outputs
+  try {
+    await run('record-run.ts', [root, trace, String(seed), String(operations)], environment)
+    const report = await checkTrace({ root, trace, seed, cuts, processes, environment })
+    rmSync(folder, { recursive: true })
+    return report
+  } catch (error) {
+    // Of a mutant nobody wants to see more.
+    if (mutant !== undefined) rmSync(folder, { recursive: true })
+    throw error
+  }
 }
 
 export interface Check {
@@ -75,7 +81,12 @@ export async function checkTrace(check: Check): Promise<Report> {
       `${failure.message}\n${failure.stack}\nseed ${seed}; again: npm run crash -- --folder ${root} --trace ${trace} --seed ${seed} --cut ${/\d+/.exec(failure.message)?.[0]}; what it began with: ${failure.kept}`,
     )
   }
-  const report: Report = { ...(outputs[0] as Output).trace, cuts: 0, recoveries: 0, recoveriesAgain: 0 }
+  const report: Report = {
+    ...(outputs[0] as Output).trace,
+    cuts: 0,
+    recoveries: 0,
+    recoveriesAgain: 0,
+  }
   for (const { cuts: part } of outputs) {
     report.cuts += part.cuts
     report.recoveries += part.recoveries
@@ -92,11 +103,10 @@ function run(
   environment: Readonly<Record<string, string>>,
 ): Promise<string> {
   const path = fileURLToPath(new URL(program, import.meta.url))
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--import', preload, path, ...parameters],
-    { env: { ...process.env, NODE_OPTIONS: '', ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const child: ChildProcess = spawn(process.execPath, ['--import', preload, path, ...parameters], {
+    env: { ...process.env, NODE_OPTIONS: '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [output, errors] = ['', '']
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text))
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))

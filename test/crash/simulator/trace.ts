@@ -9,7 +9,12 @@ import type { Mark } from './ledger.ts'
 export type FileEvent =
   | { readonly kind: 'create'; readonly path: string }
   | { readonly kind: 'mkdir'; readonly path: string }
-  | { readonly kind: 'write'; readonly path: string; readonly at: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'write'
+      readonly path: string
+      readonly at: number
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
   | { readonly kind: 'unlink'; readonly path: string }
   | { readonly kind: 'rename'; readonly path: string; readonly target: string }

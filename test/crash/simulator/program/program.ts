@@ -80,7 +80,13 @@ export class Thing extends DurableObject<Env> {
       case 'deleteAll': {
         const parent = this.#head()
         await storage.deleteAll()
-        return this.#say(operation, { parent, id: crashJournal.nextId(), clears: true, kv: {}, sql: {} })
+        return this.#say(operation, {
+          parent,
+          id: crashJournal.nextId(),
+          clears: true,
+          kv: {},
+          sql: {},
+        })
       }
       case 'renew': {
         const parent = this.#head()
