@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedDisk } from './simulator/simulated-disk.ts'
 import { makeRandom } from './random.ts'
-import { mutants } from './simulator/mutants.ts'
-import { simulate, SimulationFailure } from './simulator/simulate.ts'
+import { simulate } from './simulator/simulate.ts'
 
 const seed = Number(process.env['SLUICE_SEED'] ?? 20_261_124)
-const cuts = Number(process.env['SLUICE_RUNS'] ?? 400)
+const cuts = Number(process.env['SLUICE_RUNS'] ?? 300)
 
 test(`[CL5] [CL6] [CL7] [CL10] [ST4] [CT1] [CT2] power cuts at ${cuts} instants leave all that was acknowledged, and nothing by halves (seed ${seed})`, async () => {
   const report = await simulate({ seed, operations: 400, cuts })
@@ -14,17 +13,6 @@ test(`[CL5] [CL6] [CL7] [CL10] [ST4] [CT1] [CT2] power cuts at ${cuts} instants 
   assert.equal(report.cuts, cuts)
   for (const [what, count] of Object.entries(report)) assert.ok(count > 0, `${what} is ${count}`)
 })
-
-// The rest: npm run crash -- --mutants
-for (const name of ['no fdatasync', 'older keys win in recovery']) {
-  test(`the simulator notices: ${name}`, async () => {
-    assert.ok(mutants.some((mutant) => mutant.name === name))
-    await assert.rejects(
-      simulate({ seed, operations: 400, cuts: 200, mutant: name }),
-      SimulationFailure,
-    )
-  })
-}
 
 test('a simulated disk keeps what was synced, and all the rest in some crash but not in each', () => {
   const disk = new SimulatedDisk()

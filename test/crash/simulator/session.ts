@@ -15,7 +15,7 @@ import type { TraceEvent } from './trace.ts'
 import { askOnce, objectNames, readStored } from './workload.ts'
 
 const project = fileURLToPath(new URL('program', import.meta.url))
-const operationsPerSession = 6
+const operationsPerSession = 4
 
 export interface Session {
   readonly image: Image

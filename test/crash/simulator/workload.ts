@@ -6,9 +6,7 @@ import { below, pick, type Random } from '../random.ts'
 import { type Mark, type Stored, Violation } from './ledger.ts'
 import type { Answer, Kind, Operation, Sizes } from './operations.ts'
 
-export const objectNames: readonly string[] = [
-  ...['k0', 'k1', 'k2', 's0', 's1', 's2', 'b0', 'b1', 'b2', 'b3', 'd0', 'd1'],
-]
+export const objectNames: readonly string[] = ['k0', 'k1', 's0', 's1', 'b0', 'b1', 'b2', 'd0', 'd1']
 
 // As often as they are named.
 const usual: readonly Kind[] = [
