@@ -8,7 +8,6 @@ import {
   type PendingCommit,
 } from '../base/index.ts'
 import { CheckpointPlan } from './checkpoint-plan.ts'
-import { asError, commitFailure } from './commit-failure.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
