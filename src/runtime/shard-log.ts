@@ -50,7 +50,7 @@ export class ShardLog {
   #checkpointing: Promise<boolean> | undefined
   #deadlineMs = Number.POSITIVE_INFINITY
   // Raised by a failed sync of database files: what they were given may be lost even when a later sync
-  // succeeds. The log has it, and the next start writes it once more. [CL10]
+  // succeeds. The log has it, and the next start writes it once more. [CL11]
   #mustKeepLog = false
 
   private constructor(folder: DataFolder, options: ShardLogOptions) {

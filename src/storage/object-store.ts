@@ -16,7 +16,7 @@ import { asError, commitFailure } from './failure.ts'
 import { encodeRow, type KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
-import { Overlay, type PendingState } from './overlay.ts'
+import { carriedTimesMax, Overlay, type PendingState } from './overlay.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { SqlPart } from './sql-part.ts'
 import { describeSqliteError, isFatal, isSqliteError, pageSize } from './sqlite.ts'
@@ -32,15 +32,7 @@ import { type Scope, Scopes } from './transaction-scope.ts'
 import { decodeValue } from './values.ts'
 import type { WalCommit } from './wal.ts'
 
-// Above these the overlay is applied with the next commit.
-const overlayBytesMax = 1024 * 1024
-const overlayKeysMax = 2000
-// Up to these, what only the log has is carried forward in it rather than applied: to open the database
-// of each of many small objects would cost more than all their writes.
-const carriedBytesMax = 4096
-const carriedTimesMax = 4
-// The year 2262: the database holds nanoseconds in 64 bits.
-const alarmMsMax = 9_223_372_036_854
+const alarmMsMax = 9_223_372_036_854 // The year 2262: the database holds nanoseconds in 64 bits.
 
 /**
  * One object's durable memory: an SQLite database, and over it the keys and the alarm that only the
@@ -338,9 +330,9 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#checkpoint.ask(done)
     if (!this.#overlay.isEmpty) {
       const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
-      const isSmall = this.#overlay.bytes <= carriedBytesMax && carried < carriedTimesMax
+      const isSmall = this.#overlay.isSmall && carried < carriedTimesMax
       this.#checkpoint.plan(isSmall && options.mayCarry === true ? 'carry' : 'apply')
-      if (this.#transaction === 'none' && !this.#isLost) this.#enterWrite()
+      if (this.#transaction === 'none' && this.#failure?.isLasting !== true) this.#enterWrite()
     }
     this.advanceCheckpoint()
     if (this.#transaction === 'implicit') this.#log.flush()
@@ -353,7 +345,7 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
   advanceCheckpoint(): void {
-    if (!this.#checkpoint.isAskedFor || this.#isLost) return
+    if (!this.#checkpoint.isAskedFor || this.#failure?.isLasting === true) return
     if (this.#checkpoint.waitsForLog) return
     if (this.#unconfirmedPages > 0 || this.#sqlPart.isOpen) {
       if (this.#sqlPart.isOpen) this.#askForQuiet()
@@ -513,18 +505,16 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#replanCheckpoint()
   }
 
-  // The commit that a checkpoint waits for has not come about: another does it, if it is still needed.
+  // The commit that a checkpoint waits for has not come about; another does it, if there is need.
   #replanCheckpoint(): void {
-    if (this.#checkpoint.nextCommit === undefined) return
     if (this.#overlay.isEmpty) this.#checkpoint.committed(undefined)
-    else this.#enterWrite()
+    else if (this.#checkpoint.nextCommit !== undefined) this.#enterWrite()
   }
 
   #commit(): void {
     assert(this.#scopes.depth === 0, 'a transaction is committed with a savepoint open in it')
-    const { bytes, keyCount, isEmpty } = this.#overlay
-    const isLarge = bytes > overlayBytesMax || keyCount > overlayKeysMax
-    const applies = !isEmpty && (isLarge || this.#checkpoint.nextCommit === 'apply')
+    const isAskedFor = !this.#overlay.isEmpty && this.#checkpoint.nextCommit === 'apply'
+    const applies = isAskedFor || this.#overlay.isLarge
     let written: WalCommit | undefined
     try {
       if (applies) this.#applyOverlay()
@@ -636,14 +626,14 @@ export class ObjectStore implements CommitSource, DurableStore {
   // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
   #break(failure: Failure): void {
     if (this.#failure !== undefined) {
-      // Constraints failed before, on top of what is lost now: without a reset that would stay.
-      if (failure.isLasting) this.#failure = { error: this.#failure.error, isLasting: true }
+      // Constraints failed before, on top of what is lost now.
+      if (failure.isLasting) this.#failure = { ...this.#failure, isLasting: true }
       return
     }
     this.#failure = failure
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)
-    if (!this.#isLost) this.#replanCheckpoint()
+    if (this.#failure.isLasting !== true) this.#replanCheckpoint()
     this.#listener?.broke(failure.error)
   }
 
@@ -691,12 +681,6 @@ export class ObjectStore implements CommitSource, DurableStore {
     }
     this.#confirmedState.walEnd = 0
     return true
-  }
-
-  // Constraints that failed leave the data in its last good state, whether another incarnation comes
-  // for it or not.
-  get #isLost(): boolean {
-    return this.#failure?.isLasting === true
   }
 
   #requireUsable(): void {

@@ -12,6 +12,14 @@ export interface PendingState {
   readonly carried?: number
 }
 
+// Above these the overlay is applied with the next commit.
+const overlayBytesMax = 1024 * 1024
+const overlayKeysMax = 2000
+// Up to these, what only the log has is carried forward in it rather than applied: to open the database
+// of each of many small objects would cost more than all their writes.
+const carriedBytesMax = 4096
+export const carriedTimesMax = 4
+
 interface Undo {
   readonly key: string | typeof alarm
   readonly before: Pending | number | null
@@ -52,8 +60,13 @@ export class Overlay {
     return this.#dirty.size > 0
   }
 
-  get keyCount(): number {
-    return this.#values.size
+  /** To be applied with the next commit. */
+  get isLarge(): boolean {
+    return this.#bytes > overlayBytesMax || this.#values.size > overlayKeysMax
+  }
+
+  get isSmall(): boolean {
+    return this.#bytes <= carriedBytesMax
   }
 
   get(key: string): Pending {

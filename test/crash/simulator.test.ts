@@ -7,7 +7,7 @@ import { simulate } from './simulator/simulate.ts'
 const seed = Number(process.env['SLUICE_SEED'] ?? 20_261_124)
 const cuts = Number(process.env['SLUICE_RUNS'] ?? 300)
 
-test(`[CL5] [CL6] [CL7] [CL10] [ST4] [CT1] [CT2] power cuts at ${cuts} instants leave all that was acknowledged, and nothing by halves (seed ${seed})`, async () => {
+test(`[CL5] [CL6] [CL7] [CL11] [ST4] [CT1] [CT2] power cuts at ${cuts} instants leave all that was acknowledged, and nothing by halves (seed ${seed})`, async () => {
   const report = await simulate({ seed, operations: 400, cuts })
   console.log(report)
   assert.equal(report.cuts, cuts)

@@ -60,10 +60,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a refused commit stays after constraints failed on top of it',
     file: 'storage/object-store.ts',
     edits: [
-      [
-        '      if (failure.isLasting) this.#failure = { error: this.#failure.error, isLasting: true }\n',
-        '',
-      ],
+      ['      if (failure.isLasting) this.#failure = { ...this.#failure, isLasting: true }\n', ''],
     ],
   },
   {

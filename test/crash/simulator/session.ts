@@ -71,7 +71,10 @@ export async function runSession({
     say({ said: 'stopped' })
     if (violation !== undefined) throw violation
     checkIntegrity(join(root, 'data', 'objects'))
-    checkCatalogue(join(root, 'data', 'objects', 'catalogue.sqlite'), ledger)
+    // A stop that took too long leaves the rest to the next start.
+    if (readdirSync(join(root, 'data', 'log')).length === 0) {
+      checkCatalogue(join(root, 'data', 'objects', 'catalogue.sqlite'), ledger)
+    }
     return recording.events
   } finally {
     record(undefined)
