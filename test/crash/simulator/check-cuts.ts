@@ -2,6 +2,7 @@
 // from FIRST to before END of the trace of a run in FOLDER. Prints what it did, or what went wrong, as
 // JSON.
 
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeRandom } from '../random.ts'
 import { countTrace } from './counts.ts'
@@ -21,6 +22,7 @@ try {
 } catch (error) {
   if (!(error instanceof CutFailure)) throw error
   const kept = join(directory, `cut-${error.cut}`)
+  mkdirSync(kept, { recursive: true })
   for (const [i, { image, events }] of error.recoveries.entries()) {
     materialize(image, join(kept, `before-recovery-${i + 1}`), makeRandom(0))
     writePart(kept, `recovery-${i + 1}`, events)
