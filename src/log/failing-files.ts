@@ -37,6 +37,9 @@ export const files: LogFiles = {
     failIfAsked('syncFile')
     realFiles.syncFile(path)
   },
-  syncDirectory: (path) => realFiles.syncDirectory(path),
+  syncDirectory: (path) => {
+    failIfAsked('syncDirectory')
+    realFiles.syncDirectory(path)
+  },
   unlink: (path) => realFiles.unlink(path),
 }

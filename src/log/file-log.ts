@@ -68,6 +68,9 @@ export class FileLog implements CommitLog {
   readonly #writer: Worker
   // Oldest first; batches go to the last one.
   readonly #segments: OpenSegment[] = []
+  // Files of segments that were refused at their creation. A header among them may name a segment
+  // that is dropped later, and would then look like a gap: they go first.
+  #refusedPaths: string[] = []
   readonly #requests = new Map<number, (error: Error | undefined) => void>()
   #sources = new Set<CommitSource>()
   #inFlight: Batch | undefined
@@ -140,14 +143,23 @@ export class FileLog implements CommitLog {
 
   /**
    * Deletes the segments up to number `last`: every object in them is in its own database file,
-   * durably. [CL6]
+   * durably. When it fails, they stay segments of this log. [CL6]
    */
   async dropSegments(last: number): Promise<void> {
-    const kept = this.#segments.filter((segment) => segment.number > last)
-    const dropped = this.#segments.splice(0, this.#segments.length - kept.length)
+    const dropped = this.#segments.filter((segment) => segment.number <= last)
     if (dropped.length === 0) return
-    if (kept.length === 0) this.#needsSegment = true
-    await this.#request((id) => ({ kind: 'drop', id, paths: dropped.map(({ path }) => path) }))
+    if (dropped.length === this.#segments.length) this.#needsSegment = true
+    const refused = this.#refusedPaths
+    this.#refusedPaths = []
+    const paths = [...refused, ...dropped.map(({ path }) => path)]
+    try {
+      await this.#request((id) => ({ kind: 'drop', id, paths }))
+    } catch (error) {
+      // Some may be left: until they are gone, none that is newer may go.
+      this.#refusedPaths.unshift(...refused)
+      throw error
+    }
+    this.#segments.splice(0, dropped.length)
   }
 
   close(): Promise<void> {
@@ -257,7 +269,10 @@ export class FileLog implements CommitLog {
   // this one counts, and a segment that got no batch does not count at all.
   #refuse(batch: Batch, reason: string): void {
     this.#needsSegment = true
-    if (batch.opened !== undefined) this.#segments.pop()
+    if (batch.opened !== undefined) {
+      this.#segments.pop()
+      this.#refusedPaths.push(batch.opened.path)
+    }
     const error = new DurableError(`Cannot make a commit durable: ${reason}`)
     for (const commit of batch.commits) commit.failed(error)
   }

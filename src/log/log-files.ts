@@ -4,7 +4,7 @@ import {
   fdatasyncSync,
   fsyncSync,
   openSync,
-  unlinkSync,
+  rmSync,
   writeSync,
 } from 'node:fs'
 
@@ -18,6 +18,7 @@ export interface LogFiles {
   close(fd: number): void
   syncFile(path: string): void
   syncDirectory(path: string): void
+  /** Deletes a file, if there is one. */
   unlink(path: string): void
 }
 
@@ -29,7 +30,7 @@ export const realFiles: LogFiles = {
   close: closeSync,
   syncFile: (path) => withFile(path, constants.O_RDWR, fdatasyncSync),
   syncDirectory: (path) => withFile(path, constants.O_RDONLY, fsyncSync),
-  unlink: unlinkSync,
+  unlink: (path) => rmSync(path, { force: true }),
 }
 
 function withFile(path: string, flags: number, act: (fd: number) => void): void {

@@ -82,9 +82,14 @@ function openSegment(request: WriterRequest & { kind: 'segment' }): void {
     segment = undefined
   }
   const fd = files.create(request.path)
-  writeAll(fd, encodeSegmentHeader(request.number, request.previous), 0)
-  files.fdatasync(fd)
-  files.syncDirectory(directory)
+  try {
+    writeAll(fd, encodeSegmentHeader(request.number, request.previous), 0)
+    files.fdatasync(fd)
+    files.syncDirectory(directory)
+  } catch (error) {
+    files.close(fd)
+    throw error
+  }
   segment = { fd, bytes: segmentHeaderBytes, zeroedTo: segmentHeaderBytes }
 }
 

@@ -375,6 +375,46 @@ test('[CL6] a full segment is announced with its objects, and dropped when told 
   await log.close()
 })
 
+test('[CL6] what the disk refused leaves no gap when segments are dropped around it', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder, { segmentBytesMax: 300 })
+  const a = new Source(log, 'n/a')
+  const write = (): Promise<string> => {
+    const written = a.write()
+    log.flush()
+    return written
+  }
+  const files = (): string[] => readdirSync(join(folder, 'log'))
+  await write()
+  await write()
+  fail(folder, { write: 'no space' })
+  assert.match(await write(), /!/)
+  fail(folder, {})
+  // A new life of the object: it begins to count anew.
+  const b = new Source(log, 'n/b')
+  for (let i = 0; i < 5; i += 1) {
+    const written = b.write()
+    log.flush()
+    await written
+  }
+  assert.deepEqual(
+    log.segments().map(({ number }) => number),
+    [1, 3, 4, 5],
+  )
+  assert.deepEqual(
+    files(),
+    [1, 2, 3, 4, 5].map((number) => `0000000${number}.log`),
+  )
+  fail(folder, { syncDirectory: 'no luck' })
+  await assert.rejects(log.dropSegments(4), /no luck/)
+  recover(folder)
+  fail(folder, {})
+  await log.dropSegments(3)
+  assert.deepEqual(files(), ['00000004.log', '00000005.log'])
+  await log.close()
+  assert.deepEqual([...recover(folder).last], [['n/b', 5]])
+})
+
 test('[CL9] keys that no page has are given back, and those that were applied are not', async () => {
   const folder = makeFolder()
   const log = openLog(folder)

@@ -7,7 +7,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DurableError } from '../base/index.ts'
 import { lockFolder, requireUnlocked } from './folder-lock.ts'
 
@@ -40,7 +40,7 @@ export interface DataFolder extends DataFolderPaths {
  * @throws DurableError naming the process that has the folder, or the format that is too new
  */
 export function takeDataFolder(path: string): DataFolder {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeFolder(path)
   const unlock = lockFolder(path)
   try {
     const format = readFormat(path)
@@ -112,7 +112,26 @@ function writeFormat(path: string): void {
   const fresh = `${file}.new`
   writeFileSync(fresh, `${formatVersion}\n`, { mode: 0o600, flush: true })
   renameSync(fresh, file)
+  // Of the format, and of the folders beside it.
+  syncFolder(path)
+}
+
+// With its entries in the folders above, as far as they are new: a folder that nothing names is lost
+// with all that was made durable in it.
+function makeFolder(path: string): void {
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  const top = dirname(resolve(first))
+  for (let folder = resolve(path); folder !== top; folder = dirname(folder)) {
+    syncFolder(dirname(folder))
+  }
+}
+
+function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
-  fsyncSync(folder)
-  closeSync(folder)
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
 }

@@ -251,7 +251,7 @@ export class ShardLog {
       await this.#log.syncFiles(paths)
     } catch (error) {
       const missing = new Set(paths.filter((path) => !existsSync(path)))
-      if (missing.size === 0) throw error
+      if (missing.size === 0 || !(error as Error).message.startsWith('ENOENT')) throw error
       // [CT3] As above; and an object whose store is open is refused when it comes again.
       for (const path of missing) console.error(`sluice: the database '${path}' is missing`)
       await this.#log.syncFiles(paths.filter((path) => !missing.has(path)))

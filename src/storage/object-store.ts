@@ -68,8 +68,6 @@ export class ObjectStore implements CommitSource, DurableStore {
   #unconfirmedPages = 0
   #sequence = 0
   readonly #confirmedState: ConfirmedState
-  // The log has, or is about to have, the template's pages of the database that is open.
-  #wasLogged = false
   // The file was the bare template when it was opened last: the log had nothing of it.
   #isFileNew = false
   readonly #checkpoint = new CheckpointPlan()
@@ -324,7 +322,7 @@ export class ObjectStore implements CommitSource, DurableStore {
       const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
       const isSmall = this.#overlay.bytes <= carriedBytesMax && carried < carriedTimesMax
       this.#checkpoint.plan(isSmall && options.mayCarry === true ? 'carry' : 'apply')
-      if (this.#transaction === 'none' && this.#failure === undefined) this.#enterWrite()
+      if (this.#transaction === 'none' && this.#failure?.isLasting !== true) this.#enterWrite()
     }
     this.advanceCheckpoint()
     if (this.#transaction === 'implicit') this.#options.log.flush()
@@ -332,14 +330,10 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   /** Tries again what `whenCheckpointed` waits for: a read that was in the way may be over. */
   advanceCheckpoint(): void {
-    if (!this.#checkpoint.isAskedFor || this.#failure !== undefined) return
+    if (!this.#checkpoint.isAskedFor || this.#failure?.isLasting === true) return
     if (this.#checkpoint.waitsForLog) return
-    if (this.#unconfirmedPages > 0 || this.#sqlPart.isOpen) {
-      if (this.#sqlPart.isOpen) this.#askForQuiet()
-      return
-    }
-    if (!this.#emptyWal()) return
-    this.#checkpoint.finish()
+    if (this.#sqlPart.isOpen) this.#askForQuiet()
+    else if (this.#unconfirmedPages === 0 && this.#emptyWal()) this.#checkpoint.finish()
   }
 
   /** Closes the database until it is needed again, unless something of it is in use. [ST24] */
@@ -510,14 +504,19 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#overlay.undo(0)
     this.#sqlPart.rollBack()
     this.#follow(this.#endTransaction())
-    // A checkpoint that was asked for meanwhile has not got its commit.
-    if (this.#checkpoint.nextCommit !== undefined && !this.#overlay.isEmpty) this.#enterWrite()
+    this.#replanCheckpoint()
+  }
+
+  // The commit that a checkpoint waits for has not come about; another does it, if there is need.
+  #replanCheckpoint(): void {
+    if (this.#overlay.isEmpty) this.#checkpoint.committed(undefined)
+    else if (this.#checkpoint.nextCommit !== undefined) this.#enterWrite()
   }
 
   #commit(): void {
     assert(this.#scopes.depth === 0, 'a transaction is committed with a savepoint open in it')
-    const { isLarge, isEmpty } = this.#overlay
-    const applies = !isEmpty && (isLarge || this.#checkpoint.nextCommit === 'apply')
+    const isAskedFor = !this.#overlay.isEmpty && this.#checkpoint.nextCommit === 'apply'
+    const applies = isAskedFor || this.#overlay.isLarge
     let written: WalCommit | undefined
     try {
       if (applies) this.#applyOverlay()
@@ -581,9 +580,8 @@ export class ObjectStore implements CommitSource, DurableStore {
   // The file of a new database is not durable: its first record holds all of it. [ST6]
   #pagesOf(written: WalCommit | undefined): readonly PageImage[] {
     if (written === undefined) return []
-    const isFirst = this.#isFileNew && !this.#wasLogged
-    if (isFirst) this.#wasLogged = true
-    return isFirst ? withTemplate(written.pages) : written.pages
+    const isFirst = this.#unconfirmedPages === 1 && !this.#confirmedState.hasFile
+    return this.#isFileNew && isFirst ? withTemplate(written.pages) : written.pages
   }
 
   #endTransaction(): Commit {
@@ -628,10 +626,15 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
   #break(failure: Failure): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure !== undefined) {
+      // Constraints failed before, on top of what is lost now.
+      if (failure.isLasting) this.#failure = { ...this.#failure, isLasting: true }
+      return
+    }
     this.#failure = failure
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)
+    if (this.#failure.isLasting !== true) this.#replanCheckpoint()
     this.#listener?.broke(failure.error)
   }
 

@@ -12,6 +12,10 @@ export interface PendingState {
   readonly carried?: number
 }
 
+// Above these the overlay is applied with the next commit.
+const overlayBytesMax = 1024 * 1024
+const overlayKeysMax = 2000
+
 interface Undo {
   readonly key: string | typeof alarm
   readonly before: Pending | number | null
@@ -22,8 +26,6 @@ interface Undo {
 export const alarmMsMax = 9_223_372_036_854
 
 const alarm = Symbol('alarm')
-const bytesMax = 1024 * 1024
-const keysMax = 2000
 
 /**
  * Writes of keys and of the alarm that the database file does not have yet: the log has them, or will
@@ -57,9 +59,9 @@ export class Overlay {
     return this.#dirty.size > 0
   }
 
-  /** So large that it is applied with the next commit. */
+  /** To be applied with the next commit. */
   get isLarge(): boolean {
-    return this.#bytes > bytesMax || this.#values.size > keysMax
+    return this.#bytes > overlayBytesMax || this.#values.size > overlayKeysMax
   }
 
   get(key: string): Pending {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { RunningServer } from '../workerd/running-server.ts'
 import { type RuntimeName, startRuntime } from '../workerd/start.ts'
+import { makeRandom } from './random.ts'
 
 export interface CrashOptions {
   readonly runtime: RuntimeName
@@ -186,15 +187,4 @@ function ask(agent: Agent, method: string, url: string): Promise<string | undefi
     message.on('error', () => resolve(undefined))
     message.end()
   })
-}
-
-// mulberry32
-function makeRandom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

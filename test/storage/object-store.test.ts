@@ -439,6 +439,63 @@ test('[ST18] a failure takes along what was not committed, and nothing that is o
   assert.equal(bench.store.kvGet('a'), 1)
 })
 
+test('[ST21] a checkpoint does not wait for the next incarnation after constraints failed', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.kvPut('a', 1)
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.flushAndConfirm()
+  bench.turn(() => bench.store.sql.exec('INSERT INTO c VALUES (7)', []))
+  assert.match(bench.take().at(-1) ?? '', /^broke: .*constraints were violated/)
+  let isDone = false
+  bench.store.whenCheckpointed(() => {
+    isDone = true
+  })
+  bench.flushAndConfirm()
+  assert.ok(isDone)
+})
+
+test('[ST21] a checkpoint whose commit fails or is rolled back comes with another one', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.flushAndConfirm()
+  for (const isInOverlay of [true, false]) {
+    let isDone = false
+    bench.turn(() => {
+      if (!isInOverlay) bench.store.kvPut('b', 1)
+      bench.store.sql.exec('INSERT INTO c VALUES (7)', [])
+      bench.store.whenCheckpointed(() => {
+        isDone = true
+      })
+    })
+    assert.match(bench.take().at(-1) ?? '', /^broke: .*constraints were violated/)
+    bench.flushAndConfirm()
+    bench.store.advanceCheckpoint()
+    assert.ok(isDone)
+    bench.open(bench.store.close())
+  }
+})
+
+test('[ST5] a commit refused after constraints failed on top of it is reset all the same', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.log.flush()
+  bench.turn(() => bench.store.sql.exec('INSERT INTO c VALUES (7)', []))
+  bench.log.failNext(new Error('no space'))
+  assert.match(bench.store.broken?.message ?? '', /constraints were violated/)
+  assert.deepEqual(bench.open(bench.store.reset()).kvList({}), new Map())
+  assert.ok(!existsSync(bench.path))
+})
+
 test('[ST18] a refused commit takes later ones along; a reset waits for all answers', () => {
   const bench = new Bench()
   bench.turn(() => bench.store.kvPut('a', 1))
