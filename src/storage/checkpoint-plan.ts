@@ -2,8 +2,13 @@ import type { Commit } from './store-types.ts'
 
 // Up to these, what only the log has is carried forward in it rather than applied: to open the database
 // of each of many small objects would cost more than all their writes.
-export const carriedBytesMax = 4096
-export const carriedTimesMax = 4
+const carriedBytesMax = 4096
+const carriedTimesMax = 4
+
+/** @param carried how often it was carried since the object was last written to */
+export function mayCarryState(bytes: number, carried: number): boolean {
+  return bytes <= carriedBytesMax && carried < carriedTimesMax
+}
 
 /** How far a store is with the checkpoint that it was asked for. */
 export class CheckpointPlan {

@@ -6,7 +6,7 @@ import {
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
-import { carriedBytesMax, carriedTimesMax, CheckpointPlan } from './checkpoint-plan.ts'
+import { CheckpointPlan, mayCarryState } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
@@ -309,9 +309,7 @@ export class ObjectStore implements CommitSource, DurableStore {
    * Lets the log forget everything that it holds of the object now. What is in the `-wal` goes into the
    * database file, as soon as nothing unconfirmed is in it, in a quiet moment of the object if need be;
    * the file must then be synced. The overlay goes into the file as well, through the log as pages, or
-   * is told to the log once more when it is small. [ST4, ST21, ST22]
-   *
-   * Must be called outside of turns.
+   * is told to the log once more when it is small. To be called outside of turns. [ST4, ST21, ST22]
    *
    * @param done called once, unless the store is reset or closed before
    * @param options.mayCarry false: everything has to be in the file
@@ -320,8 +318,8 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#checkpoint.ask(done)
     if (!this.#overlay.isEmpty) {
       const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
-      const isSmall = this.#overlay.bytes <= carriedBytesMax && carried < carriedTimesMax
-      this.#checkpoint.plan(isSmall && options.mayCarry === true ? 'carry' : 'apply')
+      const mayCarry = options.mayCarry === true && mayCarryState(this.#overlay.bytes, carried)
+      this.#checkpoint.plan(mayCarry ? 'carry' : 'apply')
       if (this.#transaction === 'none' && this.#failure?.isLasting !== true) this.#enterWrite()
     }
     this.advanceCheckpoint()
@@ -358,8 +356,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     )
     assert(this.broken === undefined, `the store of ${this.#options.object} is closed but broken`)
     this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
-    // Without this SQLite does the same when it closes, and tells nobody when it fails; the next
-    // opening drops the -wal and what was confirmed in it.
+    // SQLite would do this when it closes, and tell nobody when it fails; then the -wal is dropped.
     if (!this.#truncateWal()) {
       throw new Error(
         `Cannot close the database of '${this.#options.object}': something still reads it`,
