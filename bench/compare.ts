@@ -1,4 +1,4 @@
-// npm run bench [-- --rounds 5] [--seconds 3] [--match TEXT] [--only ours|workerd] [--write]
+// npm run bench [-- --rounds 5] [--seconds 3] [--match TEXT|TEXT…] [--only ours|workerd] [--write]
 //   [--sync-delay-us 2000]: as if the disk took so much longer; needs strace
 //
 // Sluice and workerd on the same worker, in one run, in interleaved rounds; medians are reported.
@@ -81,7 +81,8 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
-const scenarios = allScenarios.filter(({ name }) => name.includes(values.match))
+const matches = values.match.split('|')
+const scenarios = allScenarios.filter(({ name }) => matches.some((text) => name.includes(text)))
 const syncDelayUs =
   values['sync-delay-us'] === undefined ? undefined : Number(values['sync-delay-us'])
 const rounds = Number(values.rounds)

@@ -1,7 +1,8 @@
 // For tests: a module for `FileLogOptions.filesModule` whose file operations fail as the file
-// `failures.json` beside the log's folder says. Read before each operation, so a test can change it.
+// `failures.json` beside the log's folder says. Read before each operation, so a test can change it;
+// a failure that begins with `once` happens once.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import { type LogFiles, realFiles } from './log-files.ts'
@@ -13,7 +14,11 @@ function failIfAsked(operation: Operation): void {
   const path = join(dirname(directory), 'failures.json')
   const failures = JSON.parse(readFileSync(path, 'utf8')) as Partial<Record<Operation, string>>
   const failure = failures[operation]
-  if (failure !== undefined) throw new Error(failure)
+  if (failure === undefined) return
+  if (failure.startsWith('once')) {
+    writeFileSync(path, JSON.stringify({ ...failures, [operation]: undefined }))
+  }
+  throw new Error(failure)
 }
 
 export const files: LogFiles = {

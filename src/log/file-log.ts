@@ -51,9 +51,11 @@ interface OpenSegment extends Segment {
 interface Batch {
   readonly commits: readonly PendingCommit[]
   readonly bytes: number
-  /** The segment that was opened for this batch; it exists only if that worked. */
-  readonly opened: OpenSegment | undefined
+  /** The segment that was opened for this batch, or behind it; it exists only if that worked. */
+  opened: OpenSegment | undefined
   error: string | undefined
+  /** It was refused, and the header of the next segment says so, or is to. */
+  isCutOff: boolean
   repliesExpected: number
 }
 
@@ -193,6 +195,7 @@ export class FileLog implements CommitLog {
       bytes: bytes.byteLength,
       opened,
       error: undefined,
+      isCutOff: false,
       repliesExpected: opened === undefined ? 1 : 2,
     }
     if (this.#writerError === undefined) {
@@ -234,7 +237,29 @@ export class FileLog implements CommitLog {
     assert(batch !== undefined, 'the log writer answers what it was not asked')
     batch.error ??= reply.error
     batch.repliesExpected -= 1
-    if (batch.repliesExpected === 0) this.#settle(batch.error)
+    if (batch.repliesExpected > 0) return
+    if (reply.error !== undefined && batch.isCutOff) this.#dropOpened(batch)
+    if (batch.error === undefined || batch.isCutOff) this.#settle(batch.error)
+    else this.#cutOff(batch)
+  }
+
+  // [CL5] Before anybody hears that the batch failed: its bytes may be on disk all the same, and a crash
+  // must not bring back what objects no longer stand on. When the disk refuses this as well, a later
+  // segment does it.
+  #cutOff(batch: Batch): void {
+    this.#dropOpened(batch)
+    batch.isCutOff = true
+    batch.opened = this.#openSegment()
+    batch.repliesExpected = 1
+  }
+
+  // A segment that got no batch does not count at all.
+  #dropOpened(batch: Batch): void {
+    this.#needsSegment = true
+    if (batch.opened === undefined) return
+    this.#segments.pop()
+    this.#refusedPaths.push(batch.opened.path)
+    batch.opened = undefined
   }
 
   #settle(error: string | undefined): void {
@@ -265,14 +290,10 @@ export class FileLog implements CommitLog {
     this.#options.onSegmentFull?.()
   }
 
-  // [CL5] What the disk refused is never confirmed; the header of the next segment says up to where
-  // this one counts, and a segment that got no batch does not count at all.
+  // [CL5] What the disk refused is never confirmed.
   #refuse(batch: Batch, reason: string): void {
-    this.#needsSegment = true
-    if (batch.opened !== undefined) {
-      this.#segments.pop()
-      this.#refusedPaths.push(batch.opened.path)
-    }
+    // The writer is gone: nothing was cut off, and nothing will be written any more.
+    if (!batch.isCutOff) this.#dropOpened(batch)
     const error = new DurableError(`Cannot make a commit durable: ${reason}`)
     for (const commit of batch.commits) commit.failed(error)
   }

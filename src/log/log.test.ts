@@ -281,6 +281,30 @@ for (const operation of ['write', 'fdatasync', 'create']) {
   })
 }
 
+test('[CL5] what was refused is cut off before anybody hears of it, though all of it is on disk', async () => {
+  const folder = makeFolder()
+  const log = openLog(folder)
+  const a = new Source(log, 'n/a')
+  const write = (): Promise<string> => {
+    const written = a.write()
+    log.flush()
+    return written
+  }
+  assert.equal(await write(), '1')
+  fail(folder, { fdatasync: 'once, after everything was written' })
+  // As a crash at the moment of the failure would leave it.
+  assert.match(await write(), /^2!Cannot make a commit durable: once/)
+  assert.deepEqual([...recover(folder).last], [['n/a', 1]])
+  const written = readFileSync(join(folder, 'log', '00000001.log')).toString('latin1')
+  assert.equal(written.split('1BLS').length - 1, 2)
+  const b = new Source(log, 'n/b')
+  const other = b.write()
+  log.flush()
+  assert.equal(await other, '1')
+  assert.deepEqual(readdirSync(join(folder, 'log')), ['00000001.log', '00000002.log'])
+  await log.close()
+})
+
 test('[CL1] whoever watches the log hears of records that are durable, in order, before others', async () => {
   const folder = makeFolder()
   const heard: string[] = []
@@ -387,6 +411,7 @@ test('[CL6] what the disk refused leaves no gap when segments are dropped around
   const files = (): string[] => readdirSync(join(folder, 'log'))
   await write()
   await write()
+  // The batch, and the segment that was to cut it off.
   fail(folder, { write: 'no space' })
   assert.match(await write(), /!/)
   fail(folder, {})
@@ -399,18 +424,18 @@ test('[CL6] what the disk refused leaves no gap when segments are dropped around
   }
   assert.deepEqual(
     log.segments().map(({ number }) => number),
-    [1, 3, 4, 5],
+    [1, 4, 5, 6],
   )
   assert.deepEqual(
     files(),
-    [1, 2, 3, 4, 5].map((number) => `0000000${number}.log`),
+    [1, 2, 3, 4, 5, 6].map((number) => `0000000${number}.log`),
   )
   fail(folder, { syncDirectory: 'no luck' })
-  await assert.rejects(log.dropSegments(4), /no luck/)
+  await assert.rejects(log.dropSegments(5), /no luck/)
   recover(folder)
   fail(folder, {})
-  await log.dropSegments(3)
-  assert.deepEqual(files(), ['00000004.log', '00000005.log'])
+  await log.dropSegments(4)
+  assert.deepEqual(files(), ['00000005.log', '00000006.log'])
   await log.close()
   assert.deepEqual([...recover(folder).last], [['n/b', 5]])
 })
