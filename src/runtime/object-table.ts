@@ -238,12 +238,6 @@ export class ObjectTable {
     this.#options.log.flush()
   }
 
-  /** Whether any object owes an answer. */
-  get hasCalls(): boolean {
-    for (const resident of this.#residents.values()) if (resident.hasCalls) return true
-    return false
-  }
-
   /** Ends every incarnation; resolves when everything written is confirmed. */
   async end(reason: Error): Promise<void> {
     for (const resident of [...this.#residents.values()]) resident.end(reason)
@@ -376,10 +370,6 @@ export class Resident implements Callee {
   /** Evicted: whoever holds this must ask the table again. */
   get isRetired(): boolean {
     return this.#isRetired
-  }
-
-  get hasCalls(): boolean {
-    return this.#incarnation?.hasCalls === true
   }
 
   get #label(): string {
