@@ -99,6 +99,19 @@ export class FaultyShard {
     return error === undefined && status === 0
   }
 
+  /**
+   * Leaves the running process no descriptor to open anything with, not even one that it has closed
+   * before: its limit becomes the lowest number that is free. @returns as {@link limit}
+   */
+  forbidDescriptors(): boolean {
+    const folder = `/proc/${this.pid}/fd`
+    if (!existsSync(folder)) return false
+    const open = new Set(readdirSync(folder).map(Number))
+    let free = 0
+    while (open.has(free)) free += 1
+    return this.limit('nofile', free)
+  }
+
   segments(): string[] {
     const folder = join(this.data, 'log')
     return readdirSync(folder)
