@@ -69,8 +69,8 @@ async function askOnce(server: RunningServer, folder: string, ask: Ask): Promise
   }
 }
 
-// Not `fetch`, which gives up on an answer after limits of its own.
-function httpGet(url: string, timeoutMs: number): Promise<{ status: number; text: string }> {
+/** Not `fetch`, which gives up on an answer after limits of its own. */
+export function httpGet(url: string, timeoutMs: number): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const message = request(url, { agent: false }, (response) => {
       let text = ''

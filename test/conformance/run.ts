@@ -1,19 +1,35 @@
 // npm run conformance [-- program …] [--only ours|workerd] [--slow]
+// npm run conformance -- --record program-of-the-corpus …
 //
-// Runs the same bytes on Sluice and on workerd and compares both with the recorded answers.
-// Ends with 1 when a required program differs.
+// Runs the same bytes on Sluice and on workerd and compares both with the recorded answers: first the
+// programs that are asked one question, then the corpus, and then which rules nothing covers. Ends with
+// 1 when a required program or a case of the corpus differs, or a rule of a complete section is uncovered.
 
 import { parseArgs } from 'node:util'
 import type { RuntimeName } from '../workerd/start.ts'
 import { askProgram, type Outcome } from './ask-program.ts'
+import type { Difference } from './compare.ts'
+import { type CaseOutcome, groups, recordedCases, recordGroup, runGroup } from './corpus.ts'
 import { type Program, programs } from './programs.ts'
+import { checkCovers, incompleteSections, readRules, rulesOf, uncovered } from './rules.ts'
 
 const fastSecondsMax = 40
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, slow: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    slow: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+  },
 })
+checkNames(positionals)
+if (values.record) {
+  for (const group of positionals.filter((name) => groups.includes(name))) {
+    for (const problem of await recordGroup(group)) console.log(`${group}: ${problem}`)
+  }
+  process.exit(0)
+}
 const runtimes = chooseRuntimes(values.only)
 let isFailed = false
 const rows: string[][] = []
@@ -35,7 +51,8 @@ for (const program of choosePrograms(positionals)) {
       const isEqual = outcome.failure === undefined && outcome.differences.length === 0
       if (!isEqual) {
         if (program.isRequired) isFailed = true
-        details.push(describe(program, runtime, outcome))
+        const title = `${runtime}: ${program.name} ${ask.path}`
+        details.push(describe(title, runtime, outcome.differences, outcome.failure))
       }
       return verdict(outcome)
     })
@@ -48,9 +65,64 @@ for (const program of choosePrograms(positionals)) {
   }
 }
 
-printTable([['program', 'ask', 'counts as', ...runtimes], ...rows])
+if (rows.length > 0) printTable([['program', 'ask', 'counts as', ...runtimes], ...rows])
+const chosenGroups =
+  positionals.length === 0 ? groups : groups.filter((name) => positionals.includes(name))
+if (chosenGroups.length > 0) await runCorpus(chosenGroups)
 for (const detail of details) console.log(`\n${detail}`)
+if (positionals.length === 0) printCoverage()
 process.exitCode = isFailed ? 1 : 0
+
+async function runCorpus(names: readonly string[]): Promise<void> {
+  const table = [['corpus', 'runtime', 'cases', 'equal', 'intended differences', 'failures']]
+  for (const group of names) {
+    const results = await Promise.all(
+      runtimes.map((runtime) => runGroup(runtime, group, values.slow)),
+    )
+    for (const [index, outcomes] of results.entries()) {
+      const runtime = runtimes[index] as RuntimeName
+      const count = (verdict: CaseOutcome['verdict']): number =>
+        outcomes.filter((outcome) => outcome.verdict === verdict).length
+      const counts = [count('equal'), count('intended difference'), count('failure')]
+      table.push([group, runtime, String(outcomes.length), ...counts.map(String)])
+      for (const { key, verdict, differences, failure } of outcomes) {
+        if (verdict !== 'failure') continue
+        isFailed = true
+        details.push(describe(`${runtime}: ${group}: ${key}`, runtime, differences, failure))
+      }
+    }
+  }
+  console.log()
+  printTable(table)
+}
+
+function printCoverage(): void {
+  const rules = readRules()
+  const cases = recordedCases()
+  const open = uncovered(rules, cases)
+  const table = [['section', 'rules', 'uncovered', 'cases', '']]
+  for (const section of new Set(rules.map((rule) => rule.section))) {
+    const of = (list: typeof rules): typeof rules => list.filter((rule) => rule.section === section)
+    const ids = new Set(of(rules).map(({ id }) => id))
+    const asking = cases.filter((key) => rulesOf(key).some((id) => ids.has(id)))
+    const isComplete = !incompleteSections.has(section)
+    if (isComplete && of(open).length > 0) isFailed = true
+    table.push([
+      section,
+      String(ids.size),
+      String(of(open).length),
+      String(asking.length),
+      isComplete ? 'complete' : 'in progress',
+    ])
+  }
+  console.log()
+  printTable(table)
+  for (const { id, text } of open) console.log(`uncovered: ${id} ${text}`)
+  for (const problem of checkCovers(rules, cases)) {
+    isFailed = true
+    console.log(problem)
+  }
+}
 
 function chooseRuntimes(only: string | undefined): readonly RuntimeName[] {
   if (only === undefined) return ['ours', 'workerd']
@@ -58,13 +130,17 @@ function chooseRuntimes(only: string | undefined): readonly RuntimeName[] {
   throw new Error(`Cannot run '--only ${only}': wanted 'ours' or 'workerd'`)
 }
 
-function choosePrograms(names: readonly string[]): readonly Program[] {
+function checkNames(names: readonly string[]): void {
+  const known = [...programs.map((program) => program.name), ...groups]
   for (const name of names) {
-    if (!programs.some((program) => program.name === name)) {
-      const known = programs.map((program) => program.name).join(', ')
-      throw new Error(`Cannot run program '${name}': it is unknown, wanted one of ${known}`)
+    if (!known.includes(name)) {
+      const list = known.join(', ')
+      throw new Error(`Cannot run program '${name}': it is unknown, wanted one of ${list}`)
     }
   }
+}
+
+function choosePrograms(names: readonly string[]): readonly Program[] {
   return names.length === 0 ? programs : programs.filter(({ name }) => names.includes(name))
 }
 
@@ -74,10 +150,14 @@ function verdict(outcome: Outcome): string {
   return count === 0 ? 'equal' : `${count} different`
 }
 
-function describe(program: Program, runtime: RuntimeName, outcome: Outcome): string {
-  const title = `${runtime}: ${program.name} ${outcome.ask.path}`
-  if (outcome.failure !== undefined) return `${title}\n  ${outcome.failure}`
-  const lines = outcome.differences.flatMap(({ path, actual, expected }) => [
+function describe(
+  title: string,
+  runtime: RuntimeName,
+  differences: readonly Difference[],
+  failure: string | undefined,
+): string {
+  if (failure !== undefined) return `${title}\n  ${failure}`
+  const lines = differences.flatMap(({ path, actual, expected }) => [
     `  ${path}`,
     `    - ${expected}`,
     `    + ${actual}`,

@@ -90,7 +90,8 @@ export function readProject(folder: string): WranglerProject {
 
 /** Puts the main module into `work` and returns its file name there. */
 async function emitMain(path: string, work: string): Promise<string> {
-  if (extname(path) !== '.ts') {
+  const isAlone = !/ from '\.{1,2}\//.test(readFileSync(path, 'utf8'))
+  if (extname(path) !== '.ts' && isAlone) {
     // As it is: some programs print their own source text.
     cpSync(path, join(work, basename(path)))
     return basename(path)
