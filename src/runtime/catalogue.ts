@@ -208,7 +208,9 @@ export class Catalogue implements AlarmSource {
   /** Brings everything that is confirmed into the database file, which is then to be synced. */
   async checkpoint(): Promise<void> {
     await this.whenConfirmed()
-    await new Promise<void>((resolve) => this.#usable().whenCheckpointed(resolve))
+    await new Promise<void>((resolve, reject) => {
+      this.#usable().whenCheckpointed((error) => (error === undefined ? resolve() : reject(error)))
+    })
   }
 
   /**
@@ -245,7 +247,7 @@ export class Catalogue implements AlarmSource {
       // What was confirmed meanwhile is newer still.
       if (this.#recent.get(entry.key) === entry) this.#recent.delete(entry.key)
     }
-    // In small steps, as it comes.
+    // In small steps, as it comes; before its segment goes, it is asked for again.
     store.whenCheckpointed(() => {})
   }
 

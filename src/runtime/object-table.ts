@@ -68,8 +68,8 @@ export class ObjectTable {
   readonly #cacheMemory: CacheMemory
   // What the log has, and the file has not, of objects whose store is not open.
   readonly #pending: Map<string, PendingState>
-  // Who waits for the checkpoint of an object; asked again of the next store when one is reset.
-  readonly #checkpoints = new Map<string, (store: ObjectStore) => void>()
+  // Objects whose checkpoint is under way.
+  readonly #checkpoints = new Set<string>()
   readonly #folders = new Set<string>()
   // Objects whose files have changed since they were last synced.
   readonly #unsynced: Set<string>
@@ -151,7 +151,6 @@ export class ObjectTable {
     })
     this.#pending.delete(key)
     this.#stores.set(key, store)
-    this.#checkpoints.get(key)?.(store)
     return store
   }
 
@@ -160,25 +159,28 @@ export class ObjectTable {
    * At most one call for an object at a time.
    *
    * @param mayCarry what is small may be told to the log once more, instead of going into the file
+   * @throws when the disk did not let it come about: the log must keep what it has
    */
   async checkpoint(key: string, mayCarry: boolean): Promise<void> {
     const isOpen = this.#stores.has(key)
     // Closed with nothing but its file.
     if (!isOpen && !this.#pending.has(key)) return
-    const done = Promise.withResolvers<void>()
-    const ask = (store: ObjectStore): void => store.whenCheckpointed(done.resolve, { mayCarry })
-    this.#checkpoints.set(key, ask)
+    const store = this.openStore(key, this.#options.nameOf(key))
+    this.#checkpoints.add(key)
     try {
-      const store = this.openStore(key, this.#options.nameOf(key))
-      if (isOpen) ask(store)
-      await done.promise
+      await new Promise<void>((resolve, reject) => {
+        store.whenCheckpointed((error) => (error === undefined ? resolve() : reject(error)), {
+          mayCarry,
+        })
+      })
     } finally {
       this.#checkpoints.delete(key)
     }
     this.trimDatabases()
-    const store = this.#stores.get(key)
     // Opened for this alone.
-    if (!isOpen && store !== undefined && !this.#isAwake(key)) this.#closeStore(key, store)
+    if (!isOpen && this.#stores.get(key) === store && !this.#isAwake(key)) {
+      this.#closeStore(key, store)
+    }
   }
 
   /** Those of `keys` whose files have to be synced; they count as synced from now on. */
@@ -212,7 +214,7 @@ export class ObjectTable {
     for (const resident of this.#residents.values()) resident.evictIfIdle(now)
     // A copy: a store that is reset has another one behind it, whose turn is at the next sweep.
     for (const [key, store] of [...this.#stores]) {
-      if (this.#checkpoints.has(key)) this.#tendCheckpoint(key, store)
+      if (this.#checkpoints.has(key)) store.advanceCheckpoint()
       else if (!this.#isAwake(key)) this.#closeStore(key, store)
     }
     this.#cacheMemory.evictStale()
@@ -259,11 +261,6 @@ export class ObjectTable {
     if (this.#folders.has(path)) return
     mkdirSync(path, { recursive: true, mode: 0o700 })
     this.#folders.add(path)
-  }
-
-  #tendCheckpoint(key: string, store: ObjectStore): void {
-    if (store.broken === undefined) store.advanceCheckpoint()
-    else this.#attempt(key, () => this.openStore(key))
   }
 
   // [OB11] What the disk does to one object is the matter of that one. It is tried again: by the next

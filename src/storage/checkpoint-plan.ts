@@ -10,9 +10,12 @@ export function mayCarryState(bytes: number, carried: number): boolean {
   return bytes <= carriedBytesMax && carried < carriedTimesMax
 }
 
+/** Called once; with the error when the checkpoint will not come about. */
+export type CheckpointDone = (error: Error | undefined) => void
+
 /** How far a store is with the checkpoint that it was asked for. */
 export class CheckpointPlan {
-  #waiters: (() => void)[] = []
+  #waiters: CheckpointDone[] = []
   #nextCommit: 'apply' | 'carry' | undefined
   // The commit that did it, until it is confirmed.
   #commit: Commit | undefined
@@ -31,7 +34,7 @@ export class CheckpointPlan {
     return this.#nextCommit !== undefined || this.#commit !== undefined
   }
 
-  ask(done: () => void): void {
+  ask(done: CheckpointDone): void {
     this.#waiters.push(done)
   }
 
@@ -50,9 +53,10 @@ export class CheckpointPlan {
     if (this.#commit === commit) this.#commit = undefined
   }
 
-  finish(): void {
+  /** @param error why it will not come about */
+  finish(error?: Error): void {
     const waiters = this.#waiters
     this.#waiters = []
-    for (const done of waiters) done()
+    for (const done of waiters) done(error)
   }
 }

@@ -6,7 +6,7 @@ import {
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
-import { CheckpointPlan, mayCarryState } from './checkpoint-plan.ts'
+import { type CheckpointDone, CheckpointPlan, mayCarryState } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
@@ -311,16 +311,17 @@ export class ObjectStore implements CommitSource, DurableStore {
    * the file must then be synced. The overlay goes into the file as well, through the log as pages, or
    * is told to the log once more when it is small. To be called outside of turns. [ST4, ST21, ST22]
    *
-   * @param done called once, unless the store is reset or closed before
+   * @param done called once, unless the store is closed before; with the error when the store broke
    * @param options.mayCarry false: everything has to be in the file
    */
-  whenCheckpointed(done: () => void, options: { readonly mayCarry?: boolean } = {}): void {
+  whenCheckpointed(done: CheckpointDone, options: { readonly mayCarry?: boolean } = {}): void {
+    if (this.#failure?.isLasting === true) return done(this.#failure.error)
     this.#checkpoint.ask(done)
     if (!this.#overlay.isEmpty) {
       const carried = this.#overlay.hasDirty ? 0 : this.#confirmedState.carried
       const mayCarry = options.mayCarry === true && mayCarryState(this.#overlay.bytes, carried)
       this.#checkpoint.plan(mayCarry ? 'carry' : 'apply')
-      if (this.#transaction === 'none' && this.#failure?.isLasting !== true) this.#enterWrite()
+      if (this.#transaction === 'none') this.#enterWrite()
     }
     this.advanceCheckpoint()
     if (this.#transaction === 'implicit') this.#options.log.flush()
@@ -350,17 +351,13 @@ export class ObjectStore implements CommitSource, DurableStore {
    * @throws Error when the disk does not take it; then the store stays open
    */
   close(): PendingState | undefined {
-    assert(
-      !this.hasUnconfirmed,
-      `the store of ${this.#options.object} is closed with unconfirmed writes`,
-    )
-    assert(this.broken === undefined, `the store of ${this.#options.object} is closed but broken`)
+    const { object } = this.#options
+    assert(!this.hasUnconfirmed, `the store of ${object} is closed with unconfirmed writes`)
+    assert(this.broken === undefined, `the store of ${object} is closed but broken`)
     this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
     // SQLite would do this when it closes, and tell nobody when it fails; then the -wal is dropped.
     if (!this.#truncateWal()) {
-      throw new Error(
-        `Cannot close the database of '${this.#options.object}': something still reads it`,
-      )
+      throw new Error(`Cannot close the database of '${object}': something still reads it`)
     }
     this.#end()
     this.#state = 'reset'
@@ -375,10 +372,8 @@ export class ObjectStore implements CommitSource, DurableStore {
    * @throws Error when the disk does not take it; then it has to be called again
    */
   reset(): PendingState | undefined {
-    assert(
-      this.broken !== undefined,
-      `the store of ${this.#options.object} is reset but not broken`,
-    )
+    const { object } = this.#options
+    assert(this.broken !== undefined, `the store of ${object} is reset but not broken`)
     if (this.#state === 'open' && this.#database !== undefined) {
       this.#database.closeReads(this.broken)
       this.#database.wal.truncate(this.#confirmedState.walEnd)
@@ -624,14 +619,17 @@ export class ObjectStore implements CommitSource, DurableStore {
   // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
   #break(failure: Failure): void {
     if (this.#failure !== undefined) {
+      if (!failure.isLasting) return
       // Constraints failed before, on top of what is lost now.
-      if (failure.isLasting) this.#failure = { ...this.#failure, isLasting: true }
+      this.#failure = { ...this.#failure, isLasting: true }
+      this.#checkpoint.finish(failure.error)
       return
     }
     this.#failure = failure
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)
-    if (this.#failure.isLasting !== true) this.#replanCheckpoint()
+    if (this.#failure.isLasting) this.#checkpoint.finish(failure.error)
+    else this.#replanCheckpoint()
     this.#listener?.broke(failure.error)
   }
 

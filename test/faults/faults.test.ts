@@ -203,3 +203,39 @@ test('[ST25] out of file descriptors, what needs one refuses, and the rest goes 
   assert.deepEqual(await shard.get('b', 'rows'), ['2'])
   assert.equal(await shard.get('c', 'get'), '2')
 })
+
+test('[CL5] [ST25] out of file descriptors, a log that needs a new segment refuses, and recovers', async (context) => {
+  await using shard = new FaultyShard()
+  await shard.start({ logSegmentBytes: 100_000 })
+  await shard.get('a', 'insert', '1')
+  await shard.get('b', 'put', 'old')
+  if (!shard.forbidDescriptors()) return context.skip('needs prlimit')
+  let durable = ''
+  let refused: Answer = { value: null }
+  for (let i = 0; 'value' in refused && i < 20; i += 1) {
+    const value = `${i}${'x'.repeat(30_000)}`
+    refused = await shard.ask('c', 'put', value)
+    if ('value' in refused) durable = value
+  }
+  // By the log, or because the checkpoint that a full segment asks for cannot open the database.
+  assertRefused(refused, /Cannot make a commit durable: EMFILE|SQLITE_CANTOPEN/)
+  assert.ok(durable.length > 0, 'the first segment was full from the start')
+  for (let i = 0; i < 3; i += 1) {
+    assertRefused(await shard.ask('b', 'put', 'new'), /Cannot make a commit durable: EMFILE/, true)
+    assert.equal(await shard.get('b', 'get'), 'old')
+    assert.equal(await shard.get('c', 'get'), durable)
+    assert.deepEqual(await shard.get('a', 'rows'), ['1'])
+  }
+  shard.limit('nofile', 1000)
+  await shard.get('b', 'put', 'new')
+  await shard.get('a', 'insert', '2')
+  // What could not be checkpointed is, when the next segment is full, and the old segments go.
+  const [oldest = ''] = shard.segments()
+  while (shard.segments().includes(oldest)) await shard.get('c', 'put', 'x'.repeat(30_000))
+  await shard.get('c', 'put', 'last')
+  await shard.kill()
+  await shard.start()
+  assert.equal(await shard.get('b', 'get'), 'new')
+  assert.equal(await shard.get('c', 'get'), 'last')
+  assert.deepEqual(await shard.get('a', 'rows'), ['1', '2'])
+})
