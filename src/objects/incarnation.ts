@@ -164,19 +164,19 @@ export class Incarnation extends EventOwner {
    * Runs `callback` while no other event is delivered; its value arrives before any queued event.
    * When it fails, so does this incarnation, and the promise never settles. [CS, OB5]
    *
-   * @throws Error when nested more than 64 deep
+   * @returns a promise that rejects at once when nested more than 64 deep
    */
   blockConcurrencyWhile<T>(callback: () => T | Promise<T>): Promise<T> {
-    const section = this.#startSection()
     return new Promise((resolve) => {
+      const section = this.#startSection()
       this.#runSection(section, callback, resolve, (error) => section.failed(error))
     })
   }
 
   /** As {@link blockConcurrencyWhile}, but an error of `callback` is the caller's. */
   runExclusively<T>(callback: () => Promise<T>): Promise<T> {
-    const section = this.#startSection()
     return new Promise((resolve, reject) => {
+      const section = this.#startSection()
       const settled = (): Promise<() => void> =>
         callback().then(
           (value) => () => resolve(value),

@@ -37,6 +37,9 @@ export class DurableObjectState {
    * (reference 1.4).
    */
   blockConcurrencyWhile<T>(callback: () => T | Promise<T>): Promise<T> {
+    if (typeof callback !== 'function') {
+      return Promise.reject(wrongType('blockConcurrencyWhile', 1, 'function'))
+    }
     return this.#incarnation.blockConcurrencyWhile(callback)
   }
 
