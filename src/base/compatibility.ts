@@ -11,6 +11,8 @@ export interface Compatibility {
   readonly deleteAllDeletesAlarm: boolean
   /** `workerd:unsafe` can be imported. */
   readonly unsafeModule: boolean
+  /** `ctx.exports` is there. */
+  readonly ctxExports: boolean
 }
 
 /** @param date `YYYY-MM-DD` */
@@ -34,6 +36,7 @@ export function compatibilityOf(date: string, flags: readonly string[]): Compati
       'delete_all_preserves_alarm',
     ),
     unsafeModule: flags.includes('unsafe_module'),
+    ctxExports: since('2025-11-17', 'enable_ctx_exports', 'disable_ctx_exports'),
   }
 }
 

@@ -15,3 +15,9 @@ export type {
 export { Ring, RingMember } from './ring.ts'
 export { type Compatibility, compatibilityOf, newestCompatibility } from './compatibility.ts'
 export { addTraits, DurableError, type ErrorTraits } from './errors.ts'
+export {
+  definePlatformClass,
+  defineReadonly,
+  illegalInvocation,
+  wrongParameter,
+} from './platform-class.ts'

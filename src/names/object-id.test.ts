@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { IdFactory } from './index.ts'
+import { IdFactory, type ObjectId, storedNameOf } from './index.ts'
 
 test('[NM1] ids of names equal the test vectors of the reference', () => {
   const ids = new IdFactory('mykey')
@@ -22,7 +22,9 @@ test('[NM2] a name gives the same id every time, and the id knows its name', () 
   assert.equal(id.name, 'a')
   assert.equal(JSON.stringify(id), '{"name":"a"}')
   assert.equal(ids.newUniqueId().name, undefined)
-  assert.equal(ids.idFromName('x'.repeat(1025)).name, undefined)
+  assert.equal(ids.idFromName('x'.repeat(1025)).name?.length, 1025)
+  assert.equal(storedNameOf(ids.idFromName('x'.repeat(1025))), undefined)
+  assert.equal(storedNameOf(ids.idFromName('é'.repeat(512)))?.length, 512)
 })
 
 test('[NM3] an id is read back from its digits, and refused by another namespace', () => {
@@ -38,9 +40,36 @@ test('[NM3] an id is read back from its digits, and refused by another namespace
     message: 'Durable Object ID is not valid for this namespace.',
   }
   assert.throws(() => new IdFactory('other').idFromString(id.toString()), refusal)
-  const requireOwn = (id: unknown): void => IdFactory.prototype.requireOwn.call(ids, id)
+  const requireOwn = (id: ObjectId): void => ids.requireOwn(id)
   assert.throws(() => requireOwn(new IdFactory('other').idFromName('name')), refusal)
   assert.equal(ids.idFromString(ids.idFromName('name').toString()).name, undefined)
-  assert.throws(() => requireOwn({}), refusal)
   requireOwn(ids.idFromName('name'))
+})
+
+test('[NM4] a jurisdiction is part of an id: other digits, read back from them, kept apart', () => {
+  const ids = new IdFactory('mykey')
+  const eu = ids.within('eu')
+  const id = eu.idFromName('name')
+  assert.equal(id.jurisdiction, 'eu')
+  assert.notEqual(String(id), String(ids.idFromName('name')))
+  assert.equal(JSON.stringify(id), '{"jurisdiction":"eu","name":"name"}')
+  // What a later process reads, from the digits alone.
+  const later = new IdFactory('mykey')
+  for (const jurisdiction of ['eu', 'fedramp', 'fedramp-high', 'us']) {
+    const unique = ids.within(jurisdiction).newUniqueId()
+    assert.equal(later.idFromString(String(unique)).jurisdiction, jurisdiction)
+    later.requireOwn(unique)
+  }
+  const elsewhere = {
+    name: 'TypeError',
+    message: 'get called on jurisdictional subnamespace with an ID from a different jurisdiction',
+  }
+  assert.throws(() => eu.requireOwn(ids.within('us').newUniqueId()), elsewhere)
+  assert.throws(() => eu.requireOwn(ids.newUniqueId()), elsewhere)
+  assert.equal(eu.within(undefined), ids)
+  assert.equal(eu.within('us').jurisdiction, 'us')
+  assert.throws(() => ids.within('mars'), {
+    name: 'TypeError',
+    message: "Cannot use the jurisdiction 'mars': one of eu, fedramp, fedramp-high, us was wanted",
+  })
 })

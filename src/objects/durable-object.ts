@@ -1,3 +1,5 @@
+import { DurableObjectState } from './state.ts'
+
 /**
  * Base of the classes that users write. `ctx` and `env` are there from the constructor on.
  *
@@ -16,7 +18,13 @@ export class DurableObject<Env = unknown> {
   protected readonly ctx: unknown
   protected readonly env: Env
 
+  /** @throws TypeError when `ctx` is not that of an object */
   constructor(ctx: unknown, env: Env) {
+    if (!(ctx instanceof DurableObjectState)) {
+      throw new TypeError(
+        "Failed to construct 'DurableObjectBase': constructor parameter 1 is not of type 'DurableObjectState'.",
+      )
+    }
     this.ctx = ctx
     this.env = env
   }

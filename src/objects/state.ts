@@ -1,3 +1,4 @@
+import { definePlatformClass, wrongParameter } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
 import { UserWebSocket, WebSocketRequestResponsePair } from '../sockets/index.ts'
 import type { Incarnation } from './incarnation.ts'
@@ -6,30 +7,34 @@ import { DurableObjectStorage } from './storage-api.ts'
 export interface StateParts {
   readonly id: ObjectId
   readonly props: unknown
-  readonly exports: unknown
+  /** Undefined when the project's compatibility date is before `ctx.exports`. */
+  readonly exports: object | undefined
   /** `deleteAll()` deletes the alarm too: compatibility flag `delete_all_deletes_alarm`. */
   readonly deleteAllDeletesAlarm: boolean
 }
 
 /** `ctx` of an object (reference, API checklist: DurableObjectState). */
 export class DurableObjectState {
-  readonly id: ObjectId
+  /** There are no containers here. */
+  readonly container = undefined
   readonly storage: DurableObjectStorage
+  readonly id: ObjectId
   readonly props: unknown
-  readonly exports: unknown
+  declare readonly exports?: object
   readonly #incarnation: Incarnation
 
   constructor(incarnation: Incarnation, given: StateParts) {
     this.#incarnation = incarnation
+    this.storage = new DurableObjectStorage(incarnation, given)
     this.id = given.id
     this.props = given.props
-    this.exports = given.exports
-    this.storage = new DurableObjectStorage(incarnation, given)
+    if (given.exports !== undefined) this.exports = given.exports
   }
 
   /** Keeps the object in memory until `promise` settles. */
-  waitUntil(promise: unknown): void {
-    this.#incarnation.waitUntil(promise)
+  waitUntil(...promises: unknown[]): void {
+    if (promises.length === 0) throw wrongType('waitUntil', 1, 'Promise')
+    this.#incarnation.waitUntil(promises[0])
   }
 
   /**
@@ -111,6 +116,8 @@ export class DurableObjectState {
   }
 }
 
+definePlatformClass(DurableObjectState, 'DurableObjectState')
+
 function requireType<T extends object>(
   value: unknown,
   type: new (...values: never[]) => T,
@@ -120,9 +127,7 @@ function requireType<T extends object>(
 }
 
 function wrongType(method: string, parameter: number, type: string): TypeError {
-  return new TypeError(
-    `Failed to execute '${method}' on 'DurableObjectState': parameter ${parameter} is not of type '${type}'.`,
-  )
+  return wrongParameter('DurableObjectState', method, parameter, type)
 }
 
 // How the reference reads an unsigned integer.

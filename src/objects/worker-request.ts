@@ -1,4 +1,5 @@
 import type { Compatibility } from '../base/index.ts'
+import { copyError } from '../rpc/index.ts'
 import type { Entry, Outgoing } from '../turns/index.ts'
 import { codeOwner, pump } from '../turns/index.ts'
 import { EventOwner } from './event-owner.ts'
@@ -11,18 +12,23 @@ export class WorkerRequest extends EventOwner {
   readonly label = 'worker'
   override readonly compatibility: Compatibility
   protected readonly objectId = undefined
-  readonly #handler: object
+  readonly #newTarget: (request: WorkerRequest) => object
+  #target: object | undefined
   readonly #report: (error: unknown) => void
   readonly #entry: Entry
 
   /**
-   * @param handler the worker's default export (or an instance of it)
+   * @param newTarget makes what calls run on, in the first turn
    * @param report hears of errors that no caller gets
    */
-  constructor(handler: object, compatibility: Compatibility, report: (error: unknown) => void) {
+  constructor(
+    newTarget: (request: WorkerRequest) => object,
+    compatibility: Compatibility,
+    report: (error: unknown) => void,
+  ) {
     super()
     this.compatibility = compatibility
-    this.#handler = handler
+    this.#newTarget = newTarget
     this.#report = report
     const deliverLater = (run: () => void): void => pump.post(this, undefined, run)
     this.#entry = { deliver: deliverLater, deliverLater }
@@ -48,12 +54,18 @@ export class WorkerRequest extends EventOwner {
     Promise.resolve(promise).catch((error: unknown) => this.#report(error))
   }
 
+  /** Ends this request: calls that have no answer yet fail with `reason`. */
+  abort(reason: unknown): void {
+    this.setBroken(copyError(reason))
+  }
+
   protected leave(message: Outgoing): void {
     message.released()
   }
 
   protected target(): object {
-    return this.#handler
+    this.#target ??= this.#newTarget(this)
+    return this.#target
   }
 
   protected rootEntry(): Entry {

@@ -63,6 +63,9 @@ class Copier {
     if (value instanceof WeakMap || value instanceof WeakSet || value instanceof Promise) {
       throw dataCloneError(`#<${value.constructor.name}> could not be cloned.`)
     }
+    if (typeof value === 'function') {
+      throw dataCloneError(`${Function.prototype.toString.call(value)} could not be cloned.`)
+    }
     const type = (value.constructor as { name?: string } | undefined)?.name ?? 'Object'
     throw dataCloneError(
       `Could not serialize object of type "${type}". This type does not support serialization.`,

@@ -18,25 +18,26 @@ export function stubTarget(value: object): StubTarget | undefined {
  * property is a remote method or, awaited, a remote property.
  */
 export function createObjectStub(target: StubTarget, own: object): object {
-  return createProxy(target, [], own)
+  return createProxy(target, own, true)
 }
 
 /** A stub of a function or of an RpcTarget: can be called itself and has remote methods. */
 export function createCallableStub(target: StubTarget): object {
-  return createProxy(target, [], callable(target, []))
+  return createProxy(target, callable(target, []), false)
 }
 
-function createProxy(target: StubTarget, path: readonly string[], own: object): object {
+function createProxy(target: StubTarget, own: object, hasOwn: boolean): object {
   let members: Map<string, unknown> | undefined
-  const isFunction = typeof own === 'function'
   const stub = new Proxy(own, {
     get(_own, name) {
-      if (!isFunction && name in own) return Reflect.get(own, name)
+      if (hasOwn && name in own) return Reflect.get(own, name)
       // A stub is not a promise: `await stub` must give the stub (reference 1.14).
       if (typeof name === 'symbol' || name === 'then') return undefined
+      // JSON shows what a stub has of its own.
+      if (hasOwn && name === 'toJSON') return undefined
       let member = members?.get(name)
       if (member === undefined) {
-        member = createMember(target, [...path, name])
+        member = createMember(target, [name])
         members ??= new Map()
         members.set(name, member)
       }

@@ -1,21 +1,10 @@
-import {
-  exchangeUnder,
-  lendRequest,
-  native,
-  ownerHere,
-  receiveHost,
-  type RequestMessage,
-  type ResponseMessage,
-  toUserRequest,
-  UserRequest,
-  type UserRequestInit,
-  UserResponse,
-  withLength,
-} from '../globals/index.ts'
-import { IdFactory, type ObjectId } from '../names/index.ts'
-import { type Callee, DurableObject, rpcTarget, sendCall } from '../objects/index.ts'
+import { definePlatformClass, illegalInvocation, wrongParameter } from '../base/index.ts'
+import { type IdFactory, ObjectId } from '../names/index.ts'
+import { DurableObject, rpcTarget } from '../objects/index.ts'
 import { createObjectStub, lookupError } from '../rpc/index.ts'
+import { checkGetOptions, jurisdictionOf, jurisdictionOption, textOf } from './namespace-options.ts'
 import type { ObjectClass, ObjectTable, Resident } from './object-table.ts'
+import { fetchThrough, ObjectStub } from './service-stub.ts'
 
 /** Answers where an object lives. The local answer is "here". */
 export interface ObjectRouter {
@@ -26,42 +15,99 @@ export function localRouter(table: ObjectTable): ObjectRouter {
   return { locate: (objectClass, id) => table.resident(objectClass, id) }
 }
 
+export interface NamespaceParts {
+  readonly ids: IdFactory
+  readonly objectClass: ObjectClass
+  readonly router: ObjectRouter
+}
+
+// Beside the namespaces, since those of `ctx.exports` are functions.
+const namespaces = new WeakMap<object, NamespaceParts>()
+
+const className = 'DurableObjectNamespace'
+
 /** `env.NAME` for a Durable Object class (reference 1.16). */
 export class DurableObjectNamespace {
-  readonly #ids: IdFactory
-  readonly #class: ObjectClass
-  readonly #router: ObjectRouter
-
-  constructor(objectClass: ObjectClass, router: ObjectRouter) {
-    this.#ids = new IdFactory(objectClass.uniqueKey)
-    this.#class = objectClass
-    this.#router = router
+  /** @internal */
+  constructor() {
+    throw new TypeError('Illegal constructor')
   }
 
-  newUniqueId(): ObjectId {
-    return this.#ids.newUniqueId()
+  /**
+   * An id that was never made before.
+   *
+   * @param options.jurisdiction a label that the id keeps for ever [NM4]
+   * @throws TypeError for an unknown jurisdiction
+   */
+  newUniqueId(options?: unknown): ObjectId {
+    const { ids } = partsOf(this)
+    const jurisdiction = jurisdictionOption(options)
+    return (jurisdiction === undefined ? ids : ids.within(jurisdiction)).newUniqueId()
   }
 
-  idFromName(name: string): ObjectId {
-    return this.#ids.idFromName(String(name))
+  idFromName(...names: unknown[]): ObjectId {
+    return partsOf(this).ids.idFromName(firstText('idFromName', names))
   }
 
-  idFromString(hex: string): ObjectId {
-    return this.#ids.idFromString(String(hex))
+  idFromString(...texts: unknown[]): ObjectId {
+    return partsOf(this).ids.idFromString(firstText('idFromString', texts))
   }
 
-  /** A stub for the object `id`. Makes no call. `locationHint` is accepted and means nothing here. */
-  get(id: ObjectId, _options?: unknown): object {
-    this.#ids.requireOwn(id)
-    return createStub(this.#class, this.#router, id)
+  /**
+   * A stub for the object `id`. Makes no call. [NM5]
+   *
+   * @throws TypeError for an id of another namespace or jurisdiction; RangeError for a bad option
+   */
+  get(id?: unknown, options?: unknown): object {
+    if (!ObjectId.isObjectId(id)) throw wrongParameter(className, 'get', 1, 'DurableObjectId')
+    checkGetOptions('get', options)
+    const parts = partsOf(this)
+    parts.ids.requireOwn(id)
+    return createStub(parts, id)
   }
 
-  getByName(name: string, options?: unknown): object {
-    return this.get(this.idFromName(name), options)
+  getByName(...values: unknown[]): object {
+    const name = firstText('getByName', values)
+    checkGetOptions('getByName', values[1])
+    const parts = partsOf(this)
+    return createStub(parts, parts.ids.idFromName(name))
+  }
+
+  /**
+   * The subnamespace whose ids carry the label `jurisdiction`; without one, that of all ids. [NM4]
+   *
+   * @throws TypeError for an unknown jurisdiction
+   */
+  jurisdiction(jurisdiction?: unknown): DurableObjectNamespace {
+    const parts = partsOf(this)
+    return createNamespace({ ...parts, ids: parts.ids.within(jurisdictionOf(jurisdiction)) })
   }
 }
 
-function createStub(objectClass: ObjectClass, router: ObjectRouter, id: ObjectId): object {
+definePlatformClass(DurableObjectNamespace, className)
+
+export function createNamespace(parts: NamespaceParts): DurableObjectNamespace {
+  return becomeNamespace(Object.create(DurableObjectNamespace.prototype) as object, parts)
+}
+
+/** Makes a namespace of `target`, whose prototype inherits from the class. */
+export function becomeNamespace(target: object, parts: NamespaceParts): DurableObjectNamespace {
+  namespaces.set(target, parts)
+  return target as DurableObjectNamespace
+}
+
+function partsOf(namespace: object): NamespaceParts {
+  const parts = namespaces.get(namespace)
+  if (parts === undefined) throw illegalInvocation()
+  return parts
+}
+
+function firstText(method: string, values: readonly unknown[]): string {
+  if (values.length === 0) throw wrongParameter(className, method, 1, 'string')
+  return textOf(values[0])
+}
+
+function createStub({ objectClass, router }: NamespaceParts, id: ObjectId): object {
   let resident: Resident | undefined
   // [OB8] The stub stays with the resident it first used, unless that one was merely evicted.
   const findCallee = (): Resident => {
@@ -69,11 +115,8 @@ function createStub(objectClass: ObjectClass, router: ObjectRouter, id: ObjectId
     return resident
   }
   const target = rpcTarget(findCallee, undefined, undefined, requireRpc)
-  const stub = createObjectStub(target, {
-    name: id.name,
-    id,
-    fetch: (input: unknown, init?: UserRequestInit) => fetchFrom(findCallee, input, init),
-  })
+  const stub = createObjectStub(target, new ObjectStub(id))
+  fetchThrough(stub, findCallee)
   residents.set(stub, findCallee)
   return stub
 }
@@ -83,70 +126,6 @@ const residents = new WeakMap<object, () => Resident>()
 /** Where the calls of an object's stub go; undefined when `value` is no such stub. */
 export function residentOf(value: unknown): Resident | undefined {
   return typeof value === 'object' && value !== null ? residents.get(value)?.() : undefined
-}
-
-/** Sends a request to the handler behind `findCallee`; the answer is a delivered event. */
-async function fetchFrom(
-  findCallee: () => Callee,
-  input: unknown,
-  init?: UserRequestInit,
-): Promise<UserResponse> {
-  const request = new UserRequest(toUserRequest(input), init)
-  const owner = ownerHere()
-  const message = withLength(request.take(owner))
-  const signal = request.givenSignal
-  if (signal === undefined || owner === undefined) {
-    return sendRequest(findCallee, message, UserResponse.receive)
-  }
-  const findUnlessAborted = (): Callee => {
-    signal.throwIfAborted()
-    return findCallee()
-  }
-  return exchangeUnder(signal, owner, message, (tied) =>
-    sendRequest(findUnlessAborted, tied, (response) => response),
-  )
-}
-
-function sendRequest<T>(
-  findCallee: () => Callee,
-  message: RequestMessage,
-  receive: (response: ResponseMessage) => T,
-): Promise<T> {
-  const lent = lendRequest(message)
-  return sendCall(findCallee, {
-    kind: 'fetch',
-    invoke: (instance) => callFetch(instance, UserRequest.receive(lent.message)),
-    pack: (value) => lent.answered(packResponse(value, message)),
-    unpack: (packed) => receive(packed as ResponseMessage),
-  })
-}
-
-/** Calls `fetch` of an instance or of a worker's default export. */
-export function callFetch(handler: object, ...values: unknown[]): unknown {
-  const method: unknown = Reflect.get(handler, 'fetch')
-  if (typeof method !== 'function') {
-    throw lookupError('Handler does not export a fetch() function.')
-  }
-  return Reflect.apply(method, handler, values)
-}
-
-/** What a fetch handler returned, as a message; runs in the handler's turn. */
-export function packResponse(value: unknown, request: RequestMessage): ResponseMessage {
-  if (value instanceof UserResponse) {
-    if (value.webSocket !== null && !asksForWebSocket(request)) {
-      throw new TypeError(
-        'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".',
-      )
-    }
-    return value.take(ownerHere())
-  }
-  // A Node Response, made by a library that was loaded before the globals were patched.
-  if (value instanceof native.Response) return receiveHost(value)
-  throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.")
-}
-
-function asksForWebSocket({ headers }: RequestMessage): boolean {
-  return headers.some(([name, value]) => name === 'upgrade' && value.toLowerCase() === 'websocket')
 }
 
 function requireRpc(instance: object): void {

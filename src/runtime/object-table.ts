@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock, CommitLog, Compatibility, Timers } from '../base/index.ts'
-import type { ObjectId } from '../names/index.ts'
+import { type ObjectId, storedNameOf } from '../names/index.ts'
 import {
   type AlarmRing,
   type Callee,
@@ -445,7 +445,7 @@ export class Resident implements Callee {
     const incarnation = new Incarnation({
       label,
       objectId: this.#id.toString(),
-      store: this.#table.openMemory(this.#key, this.#id.name),
+      store: this.#table.openMemory(this.#key, storedNameOf(this.#id)),
       clock,
       timers,
       compatibility,

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { build, type Message } from 'esbuild'
 import { DurableError } from '../base/index.ts'
 import { withUserClasses } from '../globals/index.ts'
+import type { ScopeExports } from './project-scope.ts'
 
 /** The user's program cannot be built or loaded; the message is one line for its author. */
 export class ProjectError extends Error {
@@ -18,8 +19,8 @@ interface LoadedSource {
 
 /** What a project finds in the modules that the runtime provides. */
 export interface ProjectModules {
-  /** `env` of `cloudflare:workers`; may be filled in later. */
-  readonly env: Readonly<Record<string, unknown>>
+  /** What `cloudflare:workers` has of the project's own. */
+  readonly scope: ScopeExports
   /** The default export of `workerd:unsafe`; undefined when the project may not import it. */
   readonly unsafe: object | undefined
 }
@@ -30,10 +31,13 @@ const sources = new Map<string, LoadedSource>()
 let sourceCount = 0
 let hooksInstalled = false
 
-const workersModuleUrl = new URL(
-  import.meta.url.endsWith('.ts') ? './workers-module.ts' : './workers-module.js',
-  import.meta.url,
-).href
+const workersModuleUrl = siblingUrl('workers-module')
+const objectsModuleUrl = siblingUrl('durable-objects-module')
+
+function siblingUrl(name: string): string {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./${name}.${ending}`, import.meta.url).href
+}
 
 /**
  * Bundles the program that starts at `main` and evaluates it in this thread.
@@ -94,6 +98,24 @@ async function bundle(main: string): Promise<string> {
   }
 }
 
+// What a project may import of the runtime, and how that module's source begins; the rest is the
+// project's own.
+const runtimeModules: ReadonlyMap<string, (given: string) => string> = new Map<
+  string,
+  (given: string) => string
+>([
+  [
+    'cloudflare:workers',
+    (given) =>
+      [
+        `export * from ${JSON.stringify(workersModuleUrl)}`,
+        `export const { env, exports, withEnv, withExports, withEnvAndExports } = ${given}.scope`,
+      ].join('\n'),
+  ],
+  ['cloudflare:durable-objects', () => `export * from ${JSON.stringify(objectsModuleUrl)}`],
+  ['workerd:unsafe', (given) => `export default ${given}.unsafe`],
+])
+
 function installHooks(): void {
   if (hooksInstalled) return
   hooksInstalled = true
@@ -102,47 +124,42 @@ function installHooks(): void {
     resolve(specifier, context, nextResolve) {
       if (sources.has(specifier)) return { url: specifier, format: 'module', shortCircuit: true }
       const parent = context.parentURL ?? ''
-      if (specifier === 'workerd:unsafe') {
-        if (sources.get(parent)?.given.unsafe === undefined) {
-          throw new ProjectError(
-            'No such module "workerd:unsafe": the compatibility flag "unsafe_module" lets a project have it',
-          )
-        }
-        return { url: `sluice:unsafe?${parent}`, format: 'module', shortCircuit: true }
+      const given = sources.get(parent)?.given
+      if (given === undefined) {
+        if (specifier !== 'cloudflare:workers') return nextResolve(specifier, context)
+        return { url: workersModuleUrl, format: 'module', shortCircuit: true }
       }
-      if (specifier !== 'cloudflare:workers') return nextResolve(specifier, context)
-      const url = sources.has(parent) ? `sluice:workers?${parent}` : workersModuleUrl
-      return { url, format: 'module', shortCircuit: true }
+      if (!/^(cloudflare|workerd):/.test(specifier)) return nextResolve(specifier, context)
+      if (specifier === 'workerd:unsafe' && given.unsafe === undefined) {
+        throw new ProjectError(
+          'No such module "workerd:unsafe": the compatibility flag "unsafe_module" lets a project have it',
+        )
+      }
+      if (!runtimeModules.has(specifier)) {
+        throw new Error(`No such module "${specifier}".`)
+      }
+      return { url: `sluice:${specifier}?${parent}`, format: 'module', shortCircuit: true }
     },
     load(url, context, nextLoad) {
       const source = sources.get(url)
       if (source !== undefined) {
         return { format: 'module', source: source.code, shortCircuit: true }
       }
-      if (url.startsWith('sluice:workers?')) {
-        return { format: 'module', source: workersSource(url), shortCircuit: true }
-      }
-      if (!url.startsWith('sluice:unsafe?')) return nextLoad(url, context)
-      return { format: 'module', source: unsafeSource(url), shortCircuit: true }
+      if (!url.startsWith('sluice:')) return nextLoad(url, context)
+      return { format: 'module', source: runtimeModule(url), shortCircuit: true }
     },
   })
 }
 
-// The module `cloudflare:workers` as one project sees it: the common exports, and its own `env`.
-function workersSource(url: string): string {
-  const project = url.slice('sluice:workers?'.length)
-  return [
-    `export * from ${JSON.stringify(workersModuleUrl)}`,
-    `import { modulesOf } from ${JSON.stringify(import.meta.url)}`,
-    `export const { env } = modulesOf(${JSON.stringify(project)})`,
-  ].join('\n')
-}
-
-function unsafeSource(url: string): string {
-  const project = url.slice('sluice:unsafe?'.length)
+function runtimeModule(url: string): string {
+  const query = url.indexOf('?')
+  const specifier = url.slice('sluice:'.length, query)
+  const render = runtimeModules.get(specifier)
+  if (render === undefined) throw new Error(`No such module "${specifier}".`)
   return [
     `import { modulesOf } from ${JSON.stringify(import.meta.url)}`,
-    `export default modulesOf(${JSON.stringify(project)}).unsafe`,
+    `const given = modulesOf(${JSON.stringify(url.slice(query + 1))})`,
+    render('given'),
   ].join('\n')
 }
 

@@ -207,7 +207,7 @@ export class ShardAlarms {
     const { objectClass, ids } = known
     const name = this.#options.catalogue.nameOf(key)
     const hex = key.slice(slash + 1)
-    return { objectClass, id: name === undefined ? ids.idFromString(hex) : ids.idFromName(name) }
+    return { objectClass, id: ids.idFromString(hex, name) }
   }
 }
 

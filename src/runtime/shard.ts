@@ -1,4 +1,4 @@
-import { type Compatibility, compatibilityOf } from '../base/index.ts'
+import { compatibilityOf } from '../base/index.ts'
 import {
   installGlobals,
   lendRequest,
@@ -6,17 +6,19 @@ import {
   type ResponseMessage,
   UserRequest,
 } from '../globals/index.ts'
-import { DurableObject, DurableObjectState, WorkerRequest } from '../objects/index.ts'
 import { pump, runAsHost } from '../turns/index.ts'
+import type { Entrypoint } from './entrypoint.ts'
+import { callFetch, packResponse } from './fetch-handler.ts'
 import { guardProcess } from './guards.ts'
-import { DurableObjectNamespace, callFetch, localRouter, packResponse } from './namespace.ts'
-import { type ObjectClass, ObjectTable } from './object-table.ts'
-import { importProject, ProjectError } from './project-source.ts'
+import { localRouter } from './namespace.ts'
+import { ObjectTable } from './object-table.ts'
+import { ProjectBindings } from './project-bindings.ts'
+import { importProject } from './project-source.ts'
+import { scopeExports } from './project-scope.ts'
 import { ShardAlarms } from './shard-alarms.ts'
 import { ShardLog } from './shard-log.ts'
 import { backgroundTimers, systemClock, systemRandom, systemTimers } from './system-timers.ts'
 import { UnsafeModule } from './unsafe-module.ts'
-import { WorkerEntrypoint } from './workers-module.ts'
 
 /** What a shard needs to run a project; plain data, so that it can cross to a thread or process. */
 export interface ShardOptions {
@@ -57,9 +59,7 @@ const checkpointMs = 5_000
  * worker, keeps its objects. The same code inline, in a thread and in a process.
  */
 export class Shard {
-  readonly #handler: object
-  readonly #compatibility: Compatibility
-  readonly #env: Readonly<Record<string, unknown>>
+  readonly #worker: Entrypoint
   readonly #table: ObjectTable
   readonly #log: ShardLog
   readonly #alarms: ShardAlarms
@@ -68,16 +68,12 @@ export class Shard {
   #drained: (() => void) | undefined
 
   private constructor(parts: {
-    handler: object
-    compatibility: Compatibility
-    env: Readonly<Record<string, unknown>>
+    worker: Entrypoint
     table: ObjectTable
     log: ShardLog
     alarms: ShardAlarms
   }) {
-    this.#handler = parts.handler
-    this.#compatibility = parts.compatibility
-    this.#env = parts.env
+    this.#worker = parts.worker
     this.#table = parts.table
     this.#log = parts.log
     this.#alarms = parts.alarms
@@ -99,16 +95,15 @@ export class Shard {
   static async start(options: ShardOptions): Promise<Shard> {
     installGlobals()
     guardProcess()
-    const env: Record<string, unknown> = { ...options.project.vars }
+    const bindings = new ProjectBindings(options.project)
     const { compatibilityDate, compatibilityFlags } = options.project
     const compatibility = compatibilityOf(compatibilityDate, compatibilityFlags)
     const unsafe = new UnsafeModule()
     const exports = await importProject(options.project.main, {
-      env,
+      scope: scopeExports(bindings.scope),
       unsafe: compatibility.unsafeModule ? unsafe : undefined,
     })
-    const classes = findClasses(options.project, exports)
-    const handler = requireHandler(exports['default'])
+    const worker = bindings.load(exports, compatibility, (error) => report('worker', error))
     const log = await ShardLog.open(options)
     const table = new ObjectTable({
       directory: log.objectsDirectory,
@@ -127,25 +122,18 @@ export class Shard {
     })
     log.checkpointWith(table)
     unsafe.useTable(table)
-    const router = localRouter(table)
-    const objectClasses: ObjectClass[] = []
-    for (const { binding, className, constructor } of classes) {
-      const made = objectClass(options.project, className, constructor, env)
-      objectClasses.push(made)
-      env[binding] = new DurableObjectNamespace(made, router)
-    }
-    Object.freeze(env)
+    bindings.useRouter(localRouter(table))
     const alarms = new ShardAlarms({
       table,
       catalogue: log.catalogue,
-      classes: objectClasses,
+      classes: bindings.objectClasses,
       clock: systemClock,
       timers: backgroundTimers,
       random: systemRandom,
       report,
     })
     log.onAlarm((key, alarmAt) => alarms.confirmed(key, alarmAt))
-    return new Shard({ handler, compatibility, env, table, log, alarms })
+    return new Shard({ worker, table, log, alarms })
   }
 
   /** Answers a request with the stateless worker. Never throws; exactly one callback is called. */
@@ -155,14 +143,11 @@ export class Shard {
     fail: (error: Error) => void,
   ): void {
     this.#activeRequests += 1
-    const owner = new WorkerRequest(this.#handler, this.#compatibility, (error) =>
-      report('worker', error),
-    )
-    const ctx = new ExecutionContext(owner)
+    const owner = this.#worker.newRequest()
     const lent = lendRequest(message)
     owner.deliver({
       kind: 'fetch',
-      invoke: (handler) => this.#callWorker(handler, UserRequest.receive(lent.message), ctx),
+      invoke: (target) => callFetch(target, UserRequest.receive(lent.message)),
       pack: (value) => lent.answered(packResponse(value, message)),
       reply: (packed) =>
         runAsHost(() => {
@@ -192,12 +177,6 @@ export class Shard {
     await this.#log.close()
   }
 
-  #callWorker(handler: object, request: UserRequest, ctx: ExecutionContext): unknown {
-    if (typeof handler !== 'function') return callFetch(handler, request, this.#env, ctx)
-    const Entrypoint = handler as new (ctx: unknown, env: unknown) => object
-    return callFetch(new Entrypoint(ctx, this.#env), request)
-  }
-
   async #drain(alarms: Promise<void>): Promise<void> {
     const requests =
       this.#activeRequests === 0
@@ -214,85 +193,6 @@ export class Shard {
   #requestEnded(): void {
     this.#activeRequests -= 1
     if (this.#activeRequests === 0) this.#drained?.()
-  }
-}
-
-/** `ctx` of the stateless worker. */
-class ExecutionContext {
-  readonly props = {}
-  readonly #owner: WorkerRequest
-
-  constructor(owner: WorkerRequest) {
-    this.#owner = owner
-  }
-
-  waitUntil(promise: unknown): void {
-    this.#owner.waitUntil(promise)
-  }
-
-  /** There is no origin server behind Sluice to pass through to; accepted and without effect. */
-  passThroughOnException(): void {}
-}
-
-type Constructor = new (ctx: unknown, env: unknown) => object
-
-interface BoundClass {
-  readonly binding: string
-  readonly className: string
-  readonly constructor: Constructor
-}
-
-function findClasses(
-  project: ProjectDescription,
-  exports: Record<string, unknown>,
-): readonly BoundClass[] {
-  if (project.durableObjects === 'all-exported') {
-    return Object.entries(exports).flatMap(([name, value]) =>
-      name !== 'default' && typeof value === 'function' && value.prototype instanceof DurableObject
-        ? [{ binding: name, className: name, constructor: value as Constructor }]
-        : [],
-    )
-  }
-  return project.durableObjects.map(({ binding, className }) => {
-    const value = exports[className]
-    if (typeof value !== 'function') {
-      throw new ProjectError(
-        `Cannot bind '${binding}' to the class '${className}': '${project.main}' does not export it`,
-      )
-    }
-    return { binding, className, constructor: value as Constructor }
-  })
-}
-
-function requireHandler(exported: unknown): object {
-  if (exported === undefined) return {}
-  if (typeof exported === 'function' && exported.prototype instanceof WorkerEntrypoint) {
-    return exported
-  }
-  if (typeof exported === 'object' && exported !== null) return exported
-  throw new ProjectError(
-    `Cannot use the default export as a worker: it is ${typeof exported}, an object with fetch() or a class extending WorkerEntrypoint was wanted`,
-  )
-}
-
-function objectClass(
-  project: ProjectDescription,
-  name: string,
-  constructor: Constructor,
-  env: Record<string, unknown>,
-): ObjectClass {
-  return {
-    name,
-    uniqueKey: `${project.name}-${name}`,
-    construct: (incarnation, id) => {
-      const state = new DurableObjectState(incarnation, {
-        id,
-        props: {},
-        exports: {},
-        deleteAllDeletesAlarm: incarnation.compatibility.deleteAllDeletesAlarm,
-      })
-      return new constructor(state, env)
-    },
   }
 }
 

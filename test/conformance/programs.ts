@@ -64,6 +64,13 @@ export const programs: readonly Program[] = [
     asks: [{ path: '/', recording: 'expected.json' }],
   },
   {
+    name: 'names',
+    isRequired: true,
+    asks: ['/ids', '/namespaces', '/stubs', '/exported', '/scopes', '/modules'].map(
+      (path, index) => ({ path, recording: 'expected.json', index }),
+    ),
+  },
+  {
     name: 'hibernation',
     isRequired: true,
     asks: [{ path: '/', recording: 'expected.json' }],
