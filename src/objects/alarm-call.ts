@@ -37,6 +37,19 @@ interface AlarmHost {
   report(message: string, error: unknown): void
 }
 
+/** What `alarm()` is given. [AL6] */
+class AlarmInvocationInfo {
+  readonly scheduledTime: number
+  readonly retryCount: number
+  readonly isRetry: boolean
+
+  constructor(ring: AlarmRing) {
+    this.scheduledTime = ring.at
+    this.retryCount = ring.retryCount
+    this.isRetry = ring.retryCount > 0
+  }
+}
+
 const handlerMs = 15 * 60_000
 
 /**
@@ -68,13 +81,8 @@ export function alarmCall(host: AlarmHost, ring: AlarmRing): InboundCall {
       limit = host.timers.after(handlerMs, () =>
         host.break(new Error('Alarm exceeded its allowed execution time')),
       )
-      const info = {
-        scheduledTime: ring.at,
-        retryCount: ring.retryCount,
-        isRetry: ring.retryCount > 0,
-      }
       try {
-        await Reflect.apply(handler, instance, [info])
+        await Reflect.apply(handler, instance, [new AlarmInvocationInfo(ring)])
       } catch (error) {
         // The call has failed already, with what broke the incarnation.
         if (host.broken !== undefined) return

@@ -102,7 +102,8 @@ export class DurableObjectState {
    * reference, which ends JavaScript on the spot, this call ends by a throw.
    */
   abort(reason?: unknown, options?: { retryAlarm?: boolean }): never {
-    if (options?.retryAlarm === false) this.#incarnation.alarm.giveUp()
+    const { retryAlarm = true } = options ?? {}
+    if (!retryAlarm) this.#incarnation.alarm.giveUp()
     const error =
       reason instanceof Error
         ? reason

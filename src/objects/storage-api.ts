@@ -130,6 +130,7 @@ abstract class KeyValueApi {
 
   #requireOptions(operation: string, place: number, options: unknown): void {
     if (options === undefined || options === null || typeof options === 'object') return
+    if (typeof options === 'function') return
     const type = operation === 'getAlarm' ? 'GetAlarmOptions' : 'SetAlarmOptions'
     throw new TypeError(
       `Failed to execute '${operation}' on '${this.#typeName}': parameter ${place} is not of type '${type}'.`,

@@ -1,5 +1,5 @@
 // npm run conformance [-- program …] [--only ours|workerd] [--slow]
-// npm run conformance -- --record program-of-the-corpus …
+// npm run conformance -- --record [--slow] program-of-the-corpus …
 //
 // Runs the same bytes on Sluice and on workerd and compares both with the recorded answers: first the
 // programs that are asked one question, then the corpus, and then which rules nothing covers. Ends with
@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
 checkNames(positionals)
 if (values.record) {
   for (const group of positionals.filter((name) => groups.includes(name))) {
-    for (const problem of await recordGroup(group)) console.log(`${group}: ${problem}`)
+    for (const problem of await recordGroup(group, values.slow)) console.log(`${group}: ${problem}`)
   }
   process.exit(0)
 }
