@@ -104,9 +104,10 @@ test('[AL3] the handler is not called when another time is stored', async () => 
 test('[AL6] the handler gets exactly three things', async () => {
   for (const retryCount of [0, 3]) {
     const { call } = setUp({ retryCount })
-    let given: unknown
-    await call.invoke({ alarm: (...values: unknown[]) => (given = values) })
-    assert.deepEqual(given, [{ scheduledTime: 100, retryCount, isRetry: retryCount > 0 }])
+    let given: object[] = []
+    await call.invoke({ alarm: (...values: object[]) => (given = values) })
+    const things = given.map((value) => ({ ...value }))
+    assert.deepEqual(things, [{ scheduledTime: 100, retryCount, isRetry: retryCount > 0 }])
   }
 })
 
