@@ -7,6 +7,10 @@ export interface Compatibility {
   readonly blobFrames: boolean
   /** An `accept()`ed socket answers a Close frame by itself before its close event. */
   readonly autoReplyToClose: boolean
+  /** A close reason of more than 123 bytes is refused. */
+  readonly limitsCloseReason: boolean
+  /** A listener that throws does not keep those behind it from being called. */
+  readonly dispatchesDespiteErrors: boolean
   /** `deleteAll()` deletes the alarm too. */
   readonly deleteAllDeletesAlarm: boolean
   /** `workerd:unsafe` can be imported. */
@@ -29,6 +33,16 @@ export function compatibilityOf(date: string, flags: readonly string[]): Compati
       '2026-04-07',
       'web_socket_auto_reply_to_close',
       'web_socket_manual_reply_to_close',
+    ),
+    limitsCloseReason: since(
+      '2026-03-03',
+      'websocket_close_reason_byte_limit',
+      'no_websocket_close_reason_byte_limit',
+    ),
+    dispatchesDespiteErrors: since(
+      '2026-09-15',
+      'spec_compliant_dispatch_exceptions',
+      'no_spec_compliant_dispatch_exceptions',
     ),
     deleteAllDeletesAlarm: since(
       '2026-02-24',

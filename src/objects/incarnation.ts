@@ -11,6 +11,7 @@ import { ObjectAlarm } from './object-alarm.ts'
 const criticalSectionMs = 30_000
 const confirmMs = 30_000
 const sectionDepthMax = 64
+const openSocketsMax = 32_768
 
 export interface IncarnationOptions {
   /** For messages: class and name, or class and id. */
@@ -43,6 +44,7 @@ export class Incarnation extends EventOwner {
   readonly clock: Clock
   readonly sockets: HibernatableSockets
   override readonly compatibility: Compatibility
+  override readonly openSocketsMax: number = openSocketsMax
   protected readonly objectId: string
   readonly #options: IncarnationOptions
   readonly #inputGate: InputGate
@@ -209,7 +211,8 @@ export class Incarnation extends EventOwner {
 
   /**
    * Delivers an event that nobody waits for an answer of: `handle` runs on the instance, and an error
-   * is reported. Until it is done this incarnation stays in memory, or for `timeLimitMs`.
+   * is reported. Until it is done this incarnation stays in memory; it is reset when that takes longer
+   * than `timeLimitMs` (0: no limit). [WS21]
    */
   deliverEvent(what: string, timeLimitMs: number, handle: (instance: object) => unknown): void {
     this.waitStarted()
@@ -264,10 +267,7 @@ export class Incarnation extends EventOwner {
   }
 
   #awaitHandler(what: string, timeLimitMs: number, result: PromiseLike<unknown>): void {
-    let isOver = false
     const over = (): void => {
-      if (isOver) return
-      isOver = true
       timer?.cancel()
       this.waitEnded()
     }
@@ -275,12 +275,14 @@ export class Incarnation extends EventOwner {
       this.#options.report(`Uncaught error in ${what}`, error)
       over()
     }
+    const tookTooLong = (): void => {
+      const text = 'Actor exceeded event execution time and was disconnected.'
+      const error = new DurableError(text, { retryable: true })
+      this.#options.report(`Cannot wait for ${what} any longer`, error)
+      this.break(error)
+    }
     const timer =
-      timeLimitMs === 0
-        ? undefined
-        : this.#options.timers.after(timeLimitMs, () =>
-            failed(new Error('Actor exceeded event execution time and was disconnected.')),
-          )
+      timeLimitMs === 0 ? undefined : this.#options.timers.after(timeLimitMs, tookTooLong)
     result.then(over, failed)
   }
 

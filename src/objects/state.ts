@@ -87,7 +87,7 @@ export class DurableObjectState {
     return this.#incarnation.sockets.autoResponseTimestamp(webSocket)
   }
 
-  /** A handler that takes longer is reported and no longer keeps the object in memory; 0: no limit. */
+  /** When a socket's handler takes longer, the object is reset; 0 or nothing: no limit. */
   setHibernatableWebSocketEventTimeout(timeoutMs?: unknown): void {
     this.#incarnation.sockets.eventTimeoutMs = unsignedOf(timeoutMs)
   }

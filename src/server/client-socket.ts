@@ -8,6 +8,7 @@ const unsentBytesMax = 16 * 1024 * 1024
 const closeMsMax = 2000
 const noCode = 1005
 const goingAway = 1001
+const reasonBytesMax = 123
 
 /**
  * The server's side of one client's WebSocket. Unlike `ws` by itself it does not answer a Close frame:
@@ -78,6 +79,8 @@ export class ClientSocket extends WebSocket {
 
   #reply(code: number, reason: string): void {
     if (code === noCode) super.close()
+    // No frame can carry it; the client is to notice that, as the reference's does. [WS23]
+    else if (Buffer.byteLength(reason) > reasonBytesMax) this.terminate()
     else super.close(code, reason)
   }
 

@@ -1,6 +1,8 @@
 // The events of a WebSocket and the part of EventTarget that it has, cheaper by far than Node's own
 // (a Node MessageEvent alone costs more than all the rest of a message).
 
+import { codeOwner, currentTurn } from '../turns/index.ts'
+
 type EventType = 'message' | 'close' | 'error' | 'open'
 
 /** What `addEventListener` takes. */
@@ -173,14 +175,20 @@ export class SocketEventTarget {
     )
   }
 
-  /** Calls the listeners now. What they throw is thrown on, once all have run. */
+  /**
+   * Calls the listeners now. What they throw is thrown on, once all have run; before a compatibility
+   * date, those behind one that throws are not called.
+   */
   dispatchEvent(event: object): boolean {
     const { type } = event as { type: string }
+    const owner = codeOwner.getStore() ?? currentTurn()?.owner
+    const goesOn = owner?.compatibility.dispatchesDespiteErrors !== false
     let failure: { readonly error: unknown } | undefined
     const call = (run: () => unknown): void => {
       try {
         run()
       } catch (error) {
+        if (!goesOn) throw error
         failure ??= { error }
       }
     }

@@ -117,9 +117,14 @@ export class UserWebSocket extends SocketEventTarget {
       throw new TypeError("Can't accept() WebSocket that was already used in a response.")
     }
     if (connection.use === 'accepted') return
+    const owner = ownerHere()
+    if (owner !== undefined && owner.openSockets >= owner.openSocketsMax) {
+      throw new Error(
+        `only ${owner.openSocketsMax} non-hibernatable websockets can be open on a single Durable Object instance`,
+      )
+    }
     connection.use = 'accepted'
     connection.end.take()
-    const owner = ownerHere()
     this.#owner = owner
     const autoReply =
       options.allowHalfOpen === undefined
@@ -142,9 +147,11 @@ export class UserWebSocket extends SocketEventTarget {
       return true
     })
     owner.waitStarted()
+    owner.openSockets += 1
     const stopListening = owner.onBroken(() => connection.end.disconnect())
     this.#over = () => {
       stopListening()
+      owner.openSockets -= 1
       owner.waitEnded()
     }
     connection.end.listen(inbox.hear)
@@ -177,7 +184,8 @@ export class UserWebSocket extends SocketEventTarget {
    * @throws InvalidAccessError, SyntaxError (DOMExceptions) for a code or reason that may not be sent
    */
   close(code?: number, reason?: string): void {
-    const frame = closeFrame(code, reason)
+    const limit = ownerHere()?.compatibility.limitsCloseReason !== false
+    const frame = closeFrame(code, reason, limit)
     const connection = this.#connection
     if (connection.closedOutgoing || this.#isDeaf()) return
     this.#requireOwn()
@@ -344,7 +352,11 @@ function copyOf(message: unknown): string | ArrayBuffer {
   return String(message)
 }
 
-function closeFrame(code: unknown, reason: unknown): { code: number; reason: string } {
+function closeFrame(
+  code: unknown,
+  reason: unknown,
+  limitsReason: boolean,
+): { code: number; reason: string } {
   if (code === undefined) {
     if (reason === undefined) return { code: noCode, reason: '' }
     throw new DOMException(
@@ -359,7 +371,7 @@ function closeFrame(code: unknown, reason: unknown): { code: number; reason: str
     throw new DOMException(`Invalid WebSocket close code: ${number}.`, 'InvalidAccessError')
   }
   const text = reason === undefined ? '' : String(reason)
-  if (Buffer.byteLength(text) > closeReasonBytesMax) {
+  if (limitsReason && Buffer.byteLength(text) > closeReasonBytesMax) {
     throw new DOMException(
       'WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded.',
       'SyntaxError',

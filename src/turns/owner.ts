@@ -43,6 +43,10 @@ export abstract class Owner {
   /** Which behaviours this code was written for. */
   readonly compatibility: Compatibility = newestCompatibility
 
+  /** How many sockets this owner has accepted whose connection is not over, and how many it may. */
+  openSockets = 0
+  readonly openSocketsMax: number = Number.POSITIVE_INFINITY
+
   #enter: (<R>(run: () => R) => R) | undefined
   // Raised while a timer, a fetch or another piece of I/O is under way: such an owner is not idle.
   #waits = 0

@@ -28,10 +28,8 @@ export const incompleteSections: ReadonlySet<string> = new Set([
   '1.10',
   '1.11',
   '1.12',
-  '1.13',
   '1.14',
   '1.15',
-  '1.16',
   '1.17',
   '1.18',
 ])
