@@ -20,6 +20,19 @@ export class DurableError extends Error {
   }
 }
 
+/**
+ * The program left its database in a state that cannot be committed, and so the object is reset. Callers
+ * are not told so by `durableObjectReset`, as on the reference.
+ */
+export class ConstraintsError extends Error {
+  static {
+    Object.defineProperty(ConstraintsError.prototype, 'name', {
+      value: 'Error',
+      configurable: true,
+    })
+  }
+}
+
 export interface ErrorTraits {
   /** The connection was lost or the object moved; the call may be tried again. */
   readonly retryable?: boolean

@@ -14,7 +14,7 @@ export type {
 } from './commit.ts'
 export { Ring, RingMember } from './ring.ts'
 export { type Compatibility, compatibilityOf, newestCompatibility } from './compatibility.ts'
-export { addTraits, DurableError, type ErrorTraits } from './errors.ts'
+export { addTraits, ConstraintsError, DurableError, type ErrorTraits } from './errors.ts'
 export {
   definePlatformClass,
   defineReadonly,

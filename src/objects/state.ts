@@ -104,14 +104,9 @@ export class DurableObjectState {
   abort(reason?: unknown, options?: { retryAlarm?: boolean }): never {
     const { retryAlarm = true } = options ?? {}
     if (!retryAlarm) this.#incarnation.alarm.giveUp()
-    const error =
-      reason instanceof Error
-        ? reason
-        : new Error(
-            reason === undefined
-              ? 'Application called abort() to reset Durable Object.'
-              : String(reason),
-          )
+    const error = new Error(
+      reason === undefined ? 'Application called abort() to reset Durable Object.' : String(reason),
+    )
     this.#incarnation.break(error)
     throw error
   }

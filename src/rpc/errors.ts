@@ -1,5 +1,7 @@
 // How an error crosses from one object to another (reference 1.15).
 
+import { ConstraintsError } from '../base/index.ts'
+
 const builtInTypes: ReadonlyMap<string, new (message: string) => Error> = new Map([
   ['EvalError', EvalError],
   ['RangeError', RangeError],
@@ -30,7 +32,9 @@ export function copyError(thrown: unknown, traits: RemoteTraits = {}): Error {
     Reflect.set(copy, 'durableObjectId', traits.durableObjectId)
   }
   for (const trait of ['overloaded', 'remote', 'durableObjectReset'] as const) {
-    if (traits[trait] === true) Reflect.set(copy, trait, true)
+    if (traits[trait] !== true) continue
+    if (trait === 'durableObjectReset' && thrown instanceof ConstraintsError) continue
+    Reflect.set(copy, trait, true)
   }
   return copy
 }

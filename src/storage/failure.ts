@@ -1,3 +1,4 @@
+import { ConstraintsError } from '../base/index.ts'
 import { describeSqliteError, isSqliteError, primaryCode } from './sqlite.ts'
 import type { Failure } from './store-types.ts'
 
@@ -9,7 +10,7 @@ export function commitFailure(error: unknown): Failure {
     return { error: asError(error), isLasting: true }
   }
   const message = `Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ${describeSqliteError(error)}`
-  return { error: new Error(message), isLasting: false }
+  return { error: new ConstraintsError(message), isLasting: false }
 }
 
 /** The error as programs are told of it. */

@@ -10,8 +10,8 @@ export interface Difference {
 /**
  * The differences of two parsed JSON answers, in the order of `expected`.
  *
- * Object ids and bookmarks are compared by kind, since they depend on the name of the deployment
- * and on time; so is every number found at one of the `variable` paths (`.ms`, `.dbsize`).
+ * Object ids, bookmarks and the references of internal errors are compared by kind, since they
+ * depend on the name of the deployment and on time; so is every number found at one of the `variable` paths (`.ms`, `.dbsize`).
  */
 export function compareAnswers(
   actual: unknown,
@@ -44,6 +44,7 @@ function render(value: unknown, isVariable: boolean): string {
   const kind = text
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<id>')
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{8}){2}-[0-9a-f]{32}\b/g, '<bookmark>')
+    .replaceAll(/(?<=; reference = )[0-9a-z]{24}\b/g, '<reference>')
   return isVariable ? kind.replaceAll(/\d+(\.\d+)?/g, '<number>') : kind
 }
 
