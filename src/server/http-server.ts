@@ -133,24 +133,36 @@ function serve(
     else sendText(outgoing, 500, 'Internal Server Error')
   }
   if (message.body.kind === 'source') outgoing.once('finish', () => discardRest(incoming))
-  handler.handle(
-    message,
-    (response) => {
-      try {
-        if (upgrade(response)) return
-        if (response.webSocket !== undefined) {
-          throw new TypeError('A WebSocket was returned to a request that cannot be upgraded')
-        }
-        send(outgoing, response, incoming.method === 'HEAD')
-      } catch (error) {
-        // A head that HTTP cannot carry, such as control characters in a header.
-        response.webSocket?.disconnect()
-        if (response.body.kind === 'source') response.body.source.cancel(error)
-        fail(error)
+  const answer = (response: ResponseMessage): void => {
+    try {
+      if (upgrade(response)) return
+      if (response.webSocket !== undefined) {
+        throw new TypeError('A WebSocket was returned to a request that cannot be upgraded')
       }
-    },
-    fail,
-  )
+      send(outgoing, response, incoming.method === 'HEAD')
+    } catch (error) {
+      // A head that HTTP cannot carry, such as control characters in a header.
+      response.webSocket?.disconnect()
+      if (response.body.kind === 'source') response.body.source.cancel(error)
+      fail(error)
+    }
+  }
+  handler.handle(message, (response) => sendTogether(() => answer(response)), fail)
+}
+
+let answers: (() => void)[] = []
+
+// Answers of one loop of events are written one right after the other. Where turns run in between,
+// each write finds its reader asleep, and to wake it costs more than the write.
+function sendTogether(answer: () => void): void {
+  if (answers.length === 0) {
+    setImmediate(() => {
+      const batch = answers
+      answers = []
+      for (const send of batch) send()
+    })
+  }
+  answers.push(answer)
 }
 
 const lingerMs = 1000
@@ -170,20 +182,25 @@ function discardRest(incoming: IncomingMessage): void {
 }
 
 function messageOf(incoming: IncomingMessage): RequestMessage {
+  // Not `incoming.headers`, which Node would make of them for this alone.
   const headers: [string, string][] = []
   const raw = incoming.rawHeaders
+  let host: string | undefined
+  let length: string | undefined
+  let isChunked = false
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    headers.push([raw[i]?.toLowerCase() ?? '', raw[i + 1] ?? ''])
+    const name = raw[i]?.toLowerCase() ?? ''
+    const value = raw[i + 1] ?? ''
+    headers.push([name, value])
+    if (name === 'host') host ??= value
+    else if (name === 'content-length') length = value
+    else if (name === 'transfer-encoding') isChunked = true
   }
-  const hasBody =
-    incoming.headers['content-length'] !== undefined
-      ? incoming.headers['content-length'] !== '0'
-      : incoming.headers['transfer-encoding'] !== undefined
   return {
-    url: urlOf(incoming),
+    url: urlOf(incoming, host),
     method: incoming.method ?? 'GET',
     headers,
-    body: hasBody ? bodyOf(incoming) : { kind: 'none' },
+    body: isChunked || (length ?? '0') !== '0' ? bodyOf(incoming, length) : { kind: 'none' },
     redirect: 'manual',
   }
 }
@@ -191,9 +208,8 @@ function messageOf(incoming: IncomingMessage): RequestMessage {
 const plainPath = /^\/[\w\-.~/?=&:@,+;]*$/
 const plainHost = /^[a-z0-9\-._]+(:\d+)?$/
 
-function urlOf(incoming: IncomingMessage): string {
-  const host =
-    incoming.headers.host ?? `${incoming.socket.localAddress}:${incoming.socket.localPort}`
+function urlOf(incoming: IncomingMessage, givenHost: string | undefined): string {
+  const host = givenHost ?? `${incoming.socket.localAddress}:${incoming.socket.localPort}`
   const target = incoming.url ?? '/'
   const text = target.startsWith('/') ? `http://${host}${target}` : target
   // What needs no normalizing need not be parsed; a path with dots or a default port does.
@@ -209,8 +225,7 @@ function urlOf(incoming: IncomingMessage): string {
   return new URL(text).href
 }
 
-function bodyOf(incoming: IncomingMessage): BodyMessage {
-  const length = incoming.headers['content-length']
+function bodyOf(incoming: IncomingMessage, length: string | undefined): BodyMessage {
   return {
     kind: 'source',
     source: sourceOf(incoming),
@@ -273,20 +288,19 @@ function send(outgoing: ServerResponse, response: ResponseMessage, isHead: boole
 
 // [SM10] The length is that of the body. What the program says of it counts only where it has none,
 // as in the answer to a HEAD request.
-function headersOf(
-  { headers, body, status }: ResponseMessage,
-  keepsLength: boolean,
-): Record<string, string | string[]> {
-  const all: Record<string, string | string[]> = {}
-  const cookies: string[] = []
+function headersOf({ headers, body, status }: ResponseMessage, keepsLength: boolean): string[] {
+  const all: string[] = []
+  let hasLength = false
   for (const [name, value] of headers) {
-    if (name === 'set-cookie') cookies.push(value)
-    else if (name !== 'content-length' || keepsLength) all[name] = value
+    if (name === 'content-length') {
+      if (!keepsLength) continue
+      hasLength = true
+    }
+    all.push(name, value)
   }
-  if (cookies.length > 0) all['set-cookie'] = cookies
   const length = body.kind === 'none' ? 0 : lengthOf(body)
-  if (length !== undefined && status !== 204 && status !== 304) {
-    all['content-length'] ??= String(length)
+  if (length !== undefined && !hasLength && status !== 204 && status !== 304) {
+    all.push('content-length', String(length))
   }
   return all
 }

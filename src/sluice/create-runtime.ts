@@ -20,7 +20,7 @@ export interface RuntimeOptions {
   readonly confirmDelayMs?: number
   /**
    * When a segment of the commit log is larger than this many bytes, its objects are checkpointed and
-   * it is deleted; 64 MiB by default.
+   * it is deleted; 256 MiB by default.
    */
   readonly logSegmentBytes?: number
   /**
@@ -123,7 +123,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       },
       dataDirectory: data,
       confirmDelayMs: options.confirmDelayMs ?? 0,
-      logSegmentBytes: options.logSegmentBytes ?? 64 * 1024 * 1024,
+      logSegmentBytes: options.logSegmentBytes ?? 256 * 1024 * 1024,
       storageDelayMs: options.storageDelayMs ?? 0,
       idleMs: options.idleMs ?? 10_000,
       openDatabases: options.openDatabases ?? 1000,
