@@ -9,7 +9,7 @@ import {
   type PendingCommit,
 } from '../base/index.ts'
 import type { WriterReply, WriterRequest } from './log-writer.ts'
-import { encodeBatchHeader, encodeRecord, segmentHeaderBytes } from './record.ts'
+import { encodeBatch, segmentHeaderBytes } from './record.ts'
 import type { RecoveredSegment } from './recovery.ts'
 
 export interface FileLogOptions {
@@ -187,9 +187,9 @@ export class FileLog implements CommitLog {
 
   #write(commits: readonly PendingCommit[]): void {
     const opened = this.#needsSegment ? this.#openSegment() : undefined
-    const parts = commits.flatMap(({ record }) => encodeRecord(record))
     this.#batchCount += 1
-    const bytes = concatenate([encodeBatchHeader(this.#batchCount, parts), ...parts])
+    const records = commits.map(({ record }) => record)
+    const bytes = encodeBatch(this.#batchCount, records)
     this.#inFlight = {
       commits,
       bytes: bytes.byteLength,
@@ -328,15 +328,4 @@ export class FileLog implements CommitLog {
 
 export function segmentName(number: number): string {
   return `${String(number).padStart(8, '0')}.log`
-}
-
-// Its own buffer, not a part of Node's pool: it is transferred to the writer.
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }

@@ -57,23 +57,27 @@ export function decodeSegmentHeader(header: Buffer, path: string): PreviousSegme
 }
 
 /**
- * The header that precedes the records of one batch. A batch counts only as a whole: its checksum
- * covers all of its records, so no record of a torn batch is ever applied. [CL2]
+ * A batch: a header, and its records. It counts only as a whole: the checksum in the header covers all
+ * of its records, so no record of a torn batch is ever applied. [CL2]
+ *
+ * @returns bytes in a buffer of their own, which can be transferred
  */
-export function encodeBatchHeader(sequence: number, parts: readonly Uint8Array[]): Buffer {
-  const header = Buffer.alloc(batchHeaderBytes)
-  let bytes = 0
-  let checksum = 0
-  for (const part of parts) {
-    bytes += part.byteLength
-    checksum = crc32(part, checksum)
-  }
+export function encodeBatch(
+  sequence: number,
+  records: readonly CommitRecord[],
+): Uint8Array<ArrayBuffer> {
+  let size = batchHeaderBytes
+  for (const record of records) size += recordBytes(record)
+  const writer = new Writer(size, batchHeaderBytes)
+  for (const record of records) encodeRecord(record, writer)
+  const { buffer } = writer
+  const header = buffer.subarray(0, batchHeaderBytes)
   header.writeUInt32LE(batchMagic, 0)
-  header.writeUInt32LE(checksum, 4)
-  header.writeBigUInt64LE(BigInt(bytes), 8)
+  header.writeUInt32LE(crc32(buffer.subarray(batchHeaderBytes)), 4)
+  header.writeBigUInt64LE(BigInt(size - batchHeaderBytes), 8)
   header.writeBigUInt64LE(BigInt(sequence), 16)
   header.writeUInt32LE(crc32(header.subarray(0, 28)), 28)
-  return header
+  return buffer
 }
 
 export interface BatchHeader {
@@ -93,37 +97,76 @@ export function decodeBatchHeader(header: Buffer): BatchHeader | undefined {
   }
 }
 
-/** One record as a list of buffers, fit for `writev`; page images are not copied. */
-export function encodeRecord(record: CommitRecord): Uint8Array[] {
-  const object = Buffer.from(record.object)
-  const name = encodeName(record.name)
-  const head = Buffer.alloc(48 + object.length + name.length + 4 * record.pages.length)
-  head.writeUInt32LE(object.length, 0)
-  head.writeUInt32LE(record.pageSize, 4)
-  head.writeUInt32LE(record.databasePages, 8)
-  head.writeUInt32LE(record.pages.length, 12)
-  head.writeUInt32LE(record.kv.length, 16)
-  head.writeBigUInt64LE(BigInt(record.fence), 20)
-  head.writeBigUInt64LE(BigInt(record.sequence), 28)
-  head.writeBigInt64LE(encodeAlarm(record.alarmAt), 36)
-  const hasName = record.name === undefined ? 0 : flagHasName
-  head.writeUInt32LE(hasName | (record.kvApplied ? flagKvApplied : 0), 44)
-  object.copy(head, 48)
-  name.copy(head, 48 + object.length)
-  let at = 48 + object.length + name.length
-  for (const page of record.pages) at = head.writeUInt32LE(page.pageNumber, at)
-  const parts: Uint8Array[] = [head]
-  for (const page of record.pages) parts.push(page.bytes)
-  for (const operation of record.kv) parts.push(...encodeKv(operation))
-  return parts
+const recordHeadBytes = 48
+
+function recordBytes({ object, name, pages, pageSize, kv }: CommitRecord): number {
+  let size = recordHeadBytes + Buffer.byteLength(object) + pages.length * (4 + pageSize)
+  if (name !== undefined) size += 4 + Buffer.byteLength(name)
+  for (const { key, value } of kv) size += 8 + Buffer.byteLength(key) + (value?.byteLength ?? 0)
+  return size
 }
 
-function encodeName(name: string | undefined): Buffer {
-  if (name === undefined) return Buffer.alloc(0)
-  const bytes = Buffer.from(name)
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(bytes.length, 0)
-  return Buffer.concat([length, bytes])
+function encodeRecord(record: CommitRecord, writer: Writer): void {
+  const { object, name, pages, kv } = record
+  const hasName = name === undefined ? 0 : flagHasName
+  writer.uint32(Buffer.byteLength(object))
+  writer.uint32(record.pageSize)
+  writer.uint32(record.databasePages)
+  writer.uint32(pages.length)
+  writer.uint32(kv.length)
+  writer.uint64(record.fence)
+  writer.uint64(record.sequence)
+  writer.int64(encodeAlarm(record.alarmAt))
+  writer.uint32(hasName | (record.kvApplied ? flagKvApplied : 0))
+  writer.text(object)
+  if (name !== undefined) {
+    writer.uint32(Buffer.byteLength(name))
+    writer.text(name)
+  }
+  for (const { pageNumber } of pages) writer.uint32(pageNumber)
+  for (const { bytes } of pages) writer.bytes(bytes)
+  for (const { key, value } of kv) {
+    writer.uint32(Buffer.byteLength(key))
+    writer.uint32(value === undefined ? 0xffff_ffff : value.byteLength)
+    writer.text(key)
+    if (value !== undefined) writer.bytes(value)
+  }
+}
+
+class Writer {
+  readonly buffer: Buffer<ArrayBuffer>
+  readonly #view: DataView
+  #at: number
+
+  constructor(size: number, at: number) {
+    this.buffer = Buffer.allocUnsafeSlow(size)
+    this.#view = new DataView(this.buffer.buffer)
+    this.#at = at
+  }
+
+  uint32(value: number): void {
+    this.#view.setUint32(this.#at, value, true)
+    this.#at += 4
+  }
+
+  uint64(value: number): void {
+    this.uint32(value % 2 ** 32)
+    this.uint32(Math.floor(value / 2 ** 32))
+  }
+
+  int64(value: bigint): void {
+    this.#view.setBigInt64(this.#at, value, true)
+    this.#at += 8
+  }
+
+  text(value: string): void {
+    this.#at += this.buffer.write(value, this.#at)
+  }
+
+  bytes(value: Uint8Array): void {
+    this.buffer.set(value, this.#at)
+    this.#at += value.byteLength
+  }
 }
 
 function encodeAlarm(alarmAt: number | null | undefined): bigint {
@@ -134,14 +177,6 @@ function encodeAlarm(alarmAt: number | null | undefined): bigint {
 function decodeAlarm(value: bigint): number | null | undefined {
   if (value === sameAlarm) return undefined
   return value === noAlarm ? null : Number(value)
-}
-
-function encodeKv({ key, value }: KvOperation): Uint8Array[] {
-  const keyBytes = Buffer.from(key)
-  const head = Buffer.alloc(8)
-  head.writeUInt32LE(keyBytes.length, 0)
-  head.writeUInt32LE(value === undefined ? 0xffff_ffff : value.byteLength, 4)
-  return value === undefined ? [head, keyBytes] : [head, keyBytes, value]
 }
 
 /**

@@ -6,6 +6,20 @@ const walHeaderBytes = 32
 const frameHeaderBytes = 24
 const frameBytes = frameHeaderBytes + pageSize
 const framesPerRead = 4
+const slabBytes = 64 * framesPerRead * frameBytes
+
+// What is read stays where it was read until the log has it. Many small commits share a buffer: to make
+// one costs more than to read a page.
+let slab = Buffer.alloc(0)
+
+function takeFrames(): Buffer {
+  if (slab.length < framesPerRead * frameBytes) slab = Buffer.allocUnsafeSlow(slabBytes)
+  return slab.subarray(0, framesPerRead * frameBytes)
+}
+
+function keepFrames(count: number): void {
+  slab = slab.subarray(count * frameBytes)
+}
 
 /** The frames of one commit, as SQLite appended them to the `-wal` file. */
 export interface WalCommit {
@@ -50,9 +64,10 @@ export class WalReader {
     const pages = new Map<number, PageImage>()
     let at = this.#end === 0 ? walHeaderBytes : this.#end
     for (;;) {
-      const frames = Buffer.allocUnsafeSlow(framesPerRead * frameBytes)
+      const frames = takeFrames()
       const count = Math.floor(this.#read(frames, at) / frameBytes)
       if (count === 0) return undefined
+      keepFrames(count)
       for (let i = 0; i < count; i += 1) {
         const frame = frames.subarray(i * frameBytes, (i + 1) * frameBytes)
         if (isFirst && at === walHeaderBytes) frame.copy(this.#salts, 0, 8, 16)
