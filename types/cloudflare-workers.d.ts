@@ -1,5 +1,6 @@
-// Types for programs that import `cloudflare:workers` and do not have @cloudflare/workers-types
-// installed. A subset; the full typing of stubs follows with the RPC work.
+// Types for programs that import `cloudflare:workers` (or `sluice/workers`, the same) and do not have
+// @cloudflare/workers-types installed, beside the types of Node. What compiles with those compiles with
+// these: test/types has the program that has to.
 
 declare const scheduler: {
   wait(delayMs: number, options?: { signal?: AbortSignal }): Promise<void>
@@ -11,26 +12,88 @@ interface DurableObjectId {
   equals(other: DurableObjectId): boolean
 }
 
+// How values look on the other side of a call: functions and RpcTargets stay where they are, and a stub
+// arrives; everything else is copied.
+type RpcCopied =
+  | void
+  | undefined
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Date
+  | RegExp
+  | Error
+  | ArrayBuffer
+  | ArrayBufferView
+  | ReadableStream
+  | WritableStream
+  | Request
+  | Response
+  | Headers
+type RpcReceived<T> = T extends RpcCopied
+  ? T
+  : T extends RpcTargetBranded
+    ? RpcStub<T>
+    : T extends (...values: infer P) => infer R
+      ? RpcFunction<P, R> & Disposable
+      : T extends Map<infer K, infer V>
+        ? Map<RpcReceived<K>, RpcReceived<V>>
+        : T extends Set<infer V>
+          ? Set<RpcReceived<V>>
+          : T extends object
+            ? { [K in keyof T]: RpcReceived<T[K]> }
+            : T
+
+/** What a call gives: a promise, whose members may be used before it settles. */
+type RpcPromise<T> = Promise<RpcReceived<T>> & RpcPipelined<T> & Disposable
+type RpcPipelined<T> = T extends RpcCopied
+  ? unknown
+  : T extends (...values: infer P) => infer R
+    ? RpcFunction<P, R>
+    : T extends object
+      ? RpcMethods<T>
+      : unknown
+type RpcFunction<P extends unknown[], R> = (...values: P) => RpcPromise<Awaited<R>>
+
+type RpcReserved =
+  | 'fetch'
+  | 'connect'
+  | 'ctx'
+  | 'env'
+  | 'alarm'
+  | 'webSocketMessage'
+  | 'webSocketClose'
+  | 'webSocketError'
+  | 'constructor'
+  | 'dup'
+
 type RpcMethods<T> = {
-  [K in keyof T as K extends
-    | 'fetch'
-    | 'ctx'
-    | 'env'
-    | 'alarm'
-    | 'webSocketMessage'
-    | 'webSocketClose'
-    | 'webSocketError'
-    ? never
-    : K]: T[K] extends (...values: infer P) => infer R
-    ? (...values: P) => Promise<Awaited<R>>
-    : Promise<Awaited<T[K]>>
+  [K in keyof T as K extends string ? (K extends RpcReserved ? never : K) : never]: T[K] extends (
+    ...values: infer P
+  ) => infer R
+    ? RpcFunction<P, R>
+    : RpcPromise<Awaited<T[K]>>
 }
 
-type DurableObjectStub<T = unknown> = RpcMethods<T> & {
-  readonly id: DurableObjectId
-  readonly name?: string
+/** A value of another object or worker. Disposed, it gives up what it holds there. */
+type RpcStub<T> = RpcMethods<T> & Disposable & { dup(): RpcStub<T> }
+
+declare const rpcTargetBrand: unique symbol
+interface RpcTargetBranded {
+  readonly [rpcTargetBrand]: never
+}
+
+interface Fetcher {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
 }
+
+type DurableObjectStub<T = unknown> = RpcMethods<T> &
+  Fetcher & {
+    readonly id: DurableObjectId
+    readonly name?: string
+  }
 
 interface DurableObjectNamespace<T = unknown> {
   newUniqueId(): DurableObjectId
@@ -171,11 +234,17 @@ interface ExecutionContext {
   passThroughOnException(): void
 }
 
+/** What a worker exports by default. */
+interface ExportedHandler<Env = unknown> {
+  fetch?(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response>
+}
+
 declare module 'cloudflare:workers' {
   export abstract class DurableObject<Env = unknown> {
     protected readonly ctx: DurableObjectState
     protected readonly env: Env
     constructor(ctx: DurableObjectState, env: Env)
+    fetch?(request: Request): Response | Promise<Response>
     alarm?(info: AlarmInvocationInfo): void | Promise<void>
     webSocketMessage?(webSocket: WebSocket, message: string | ArrayBuffer): void | Promise<void>
     webSocketClose?(
@@ -190,8 +259,15 @@ declare module 'cloudflare:workers' {
     protected readonly ctx: ExecutionContext
     protected readonly env: Env
     constructor(ctx: ExecutionContext, env: Env)
+    fetch?(request: Request): Response | Promise<Response>
   }
-  export class RpcTarget {}
+  export class RpcTarget implements RpcTargetBranded {
+    readonly [rpcTargetBrand]: never
+  }
   export const env: Record<string, unknown>
   export function waitUntil(promise: Promise<unknown>): void
+}
+
+declare module 'sluice/workers' {
+  export * from 'cloudflare:workers'
 }

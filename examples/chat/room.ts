@@ -55,7 +55,7 @@ export class Room extends DurableObject<Env> {
   }
 
   /** Lets a visitor in: `GET …?name=Ada&since=41` with `Upgrade: websocket`. */
-  async fetch(request: Request): Promise<Response> {
+  override async fetch(request: Request): Promise<Response> {
     const visitor = parseVisitor(new URL(request.url).searchParams)
     if (visitor === undefined) return new Response('this name cannot be used', { status: 400 })
     if (this.ctx.getWebSockets().length >= socketsMax) {

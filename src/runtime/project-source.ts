@@ -78,6 +78,7 @@ async function bundle(main: string): Promise<string> {
       conditions: ['workerd', 'worker', 'browser'],
       target: 'node24',
       external: ['cloudflare:*', 'node:*', 'workerd:*'],
+      alias: { 'sluice/workers': 'cloudflare:workers' },
       sourcemap: 'inline',
       keepNames: true,
       logLevel: 'silent',

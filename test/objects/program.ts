@@ -190,7 +190,7 @@ export class Probe extends DurableObject<Env> {
     throw Object.assign(new SyntaxError('named'), { code: 'E1' })
   }
 
-  async fetch(request: Request): Promise<Response> {
+  override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url)
     if (url.pathname === '/throw') throw new RangeError('from fetch')
     return new Response(`${request.method} ${url.pathname} ${await request.text()}`, {
