@@ -36,7 +36,7 @@ async function answers(env: Env): Promise<Record<string, unknown>> {
     transactions: await stub.transactions(),
     rung: await stub.rung(),
     called: await stub.callBack(async (a, b) => a + b),
-    name: await env.LEDGER.getByName('one').name(),
+    name: await env.LEDGER.getByName('one').ownName(),
     same: id.equals(env.LEDGER.idFromString(id.toString())) && stub.id.equals(id),
     unique: unique.name === undefined && stub.name === 'one',
     fetched: await response.json(),

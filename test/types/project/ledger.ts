@@ -119,7 +119,7 @@ export class Ledger extends DurableObject<Env> {
     return (await add(1, 2)) + 1
   }
 
-  name(): string | undefined {
+  ownName(): string | undefined {
     const id: DurableObjectId = this.ctx.id
     this.ctx.waitUntil(Promise.resolve())
     return id.name
