@@ -26,7 +26,7 @@ if (named.length === 0) {
 
 let passed = 0
 let failed = 0
-const stream = run({ files: files.toSorted(), cwd: root, concurrency: 2, timeout: 240_000 })
+const stream = run({ files: files.toSorted(), cwd: root, concurrency: 2, timeout: 400_000 })
 stream.on('test:pass', ({ details, skip }) => {
   if (details.type !== 'suite' && skip === undefined) passed += 1
 })

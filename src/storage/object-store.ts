@@ -618,19 +618,15 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   // Commits made before are not affected: they are on their way, and their holds with them. [ST18]
   #break(failure: Failure): void {
-    if (this.#failure !== undefined) {
-      if (!failure.isLasting) return
-      // Constraints failed before, on top of what is lost now.
-      this.#failure = { ...this.#failure, isLasting: true }
-      this.#checkpoint.finish(failure.error)
-      return
-    }
-    this.#failure = failure
+    const before = this.#failure
+    if (before !== undefined && !failure.isLasting) return
+    // Constraints may have failed before, on top of what is lost now.
+    this.#failure = { error: before?.error ?? failure.error, isLasting: failure.isLasting }
     this.#scopes.abandon(0)
     if (this.#current !== undefined) this.#discard(failure.error)
     if (this.#failure.isLasting) this.#checkpoint.finish(failure.error)
     else this.#replanCheckpoint()
-    this.#listener?.broke(failure.error)
+    if (before === undefined) this.#listener?.broke(failure.error)
   }
 
   #discard(error: Error): void {

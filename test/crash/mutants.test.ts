@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mutants } from './simulator/mutants.ts'
+import { mutants, requireMutant } from './simulator/mutants.ts'
 import { simulate, SimulationFailure } from './simulator/simulate.ts'
 
 // All of them: npm run crash -- --mutants
 const quick = ['no fdatasync', 'RESTART instead of TRUNCATE', 'older keys win in recovery']
+
+test('every mutant still finds what it breaks', () => {
+  for (const { name } of mutants) requireMutant(name)
+})
 
 for (const name of quick) {
   test(`the simulator notices: ${name}`, async () => {

@@ -1,5 +1,5 @@
 // npm run crash [-- --rounds 100] [--traces 5] [--cuts 1000] [--seed 7] [--on ours|workerd]
-// npm run crash -- --mutants                               breaks Sluice on purpose, in each way we know
+// npm run crash -- --mutants [--only NAME]                 breaks Sluice on purpose, in each way we know
 // npm run crash -- --folder F --trace T --seed 7 --cut 60  one cut of a trace that was kept
 
 import { parseArgs } from 'node:util'
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     on: { type: 'string', default: 'ours' },
     mutants: { type: 'boolean', default: false },
+    only: { type: 'string' },
     folder: { type: 'string' },
     trace: { type: 'string' },
     cut: { type: 'string' },
@@ -55,19 +56,28 @@ async function killProcesses(): Promise<void> {
   console.log(report)
 }
 
-// Runs of fixed seeds, one after the other, until one shows the mutant.
+// First Sluice as it is, then each mutant: runs of fixed seeds, until one shows it.
 async function tryMutants(): Promise<void> {
-  for (const { name } of mutants) {
-    const verdict = await verdictOn(name)
-    console.log(`${verdict === undefined ? '✖' : '✔'} ${name}: ${verdict ?? 'not noticed'}`)
-    if (verdict === undefined) process.exitCode = 1
+  console.log('no mutant:', await simulate({ seed: 1, operations, cuts: 400 }))
+  const left = mutants.filter(({ name }) => values.only === undefined || name === values.only)
+  let noticed = 0
+  const total = left.length
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const verdict = await verdictOn(next.name)
+      if (verdict !== undefined) noticed += 1
+      console.log(`${verdict === undefined ? '✖' : '✔'} ${next.name}: ${verdict ?? 'not noticed'}`)
+    }
   }
+  await Promise.all([work(), work()])
+  console.log(`${noticed} of ${total} mutants noticed`)
+  if (noticed < total) process.exitCode = 1
 }
 
 async function verdictOn(mutant: string): Promise<string | undefined> {
   for (let run = 1; run <= 4; run += 1) {
     try {
-      await simulate({ seed: run, operations, cuts: 200, mutant })
+      await simulate({ seed: run, operations, cuts: 300, mutant, processes: 1 })
     } catch (error) {
       if (!(error instanceof SimulationFailure)) throw error
       return `run ${run}, ${error.message.split('\n', 1)[0]}`

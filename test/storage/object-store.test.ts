@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import type { CommitRecord } from '../../src/base/index.ts'
 import type { ObjectStore } from '../../src/storage/index.ts'
 import { Bench, keysOf, readRow, replay } from './store-bench.ts'
@@ -494,6 +494,30 @@ test('[ST5] a commit refused after constraints failed on top of it is reset all 
   assert.match(bench.store.broken?.message ?? '', /constraints were violated/)
   assert.deepEqual(bench.open(bench.store.reset()).kvList({}), new Map())
   assert.ok(!existsSync(bench.path))
+})
+
+test('[ST5] [ST22] what is refused is not carried forward when constraints failed on top of it', () => {
+  const bench = new Bench()
+  bench.turn(() => {
+    bench.store.sql.exec('CREATE TABLE p (id INTEGER PRIMARY KEY)', [])
+    bench.store.sql.exec('CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)', [])
+  })
+  bench.flushAndConfirm()
+  bench.turn(() => bench.store.kvPut('a', 1))
+  bench.log.flush()
+  bench.turn(() => bench.store.sql.exec('INSERT INTO c VALUES (7)', []))
+  const answers: unknown[] = []
+  // A batch is under way: the log takes what the checkpoint writes when it is answered. [CL12]
+  const flush = mock.method(bench.log, 'flush', () => {})
+  bench.store.whenCheckpointed((error) => answers.push(error?.message), { mayCarry: true })
+  bench.log.failNext(new Error('no space'))
+  flush.mock.restore()
+  const count = bench.log.confirmedRecords.length
+  bench.log.flush()
+  assert.deepEqual(answers, ['no space'])
+  assert.match(bench.store.broken?.message ?? '', /constraints were violated/)
+  assert.equal(bench.log.confirmedRecords.length, count)
+  assert.deepEqual(bench.open(bench.store.reset()).kvList({}), new Map())
 })
 
 test('[ST18] a refused commit takes later ones along; a reset waits for all answers', () => {

@@ -64,7 +64,7 @@ export async function checkCuts({ trace, seed, cuts }: CutOptions): Promise<CutR
         const recovery: Recovery = { image, events: [] }
         recoveries.push(recovery)
         const before = ledger.fork()
-        const goesOn = depth < 2 && random() < 0.4
+        const goesOn = depth < 2 && random() < 0.25
         const events = await runSession({ image, ledger, random, isRecorded: goesOn })
         recovery.events = events
         report.recoveries += 1

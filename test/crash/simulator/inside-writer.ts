@@ -1,14 +1,21 @@
 // Makes starts cheap, for thousands of them in one process. The program is bundled once. The log writer
-// runs in the thread of the shard, which also makes each time the same: of node:worker_threads, `log/file-log.ts` gets a Worker that imports
-// the module, and that module the other end of the channel.
+// runs in the thread of the shard, which also makes each time the same: of node:worker_threads,
+// `log/file-log.ts` gets a Worker that imports the module, and that module the other end of the channel.
 
 import { EventEmitter } from 'node:events'
-import { registerHooks } from 'node:module'
+import { registerHooks, stripTypeScriptTypes } from 'node:module'
 
 const fileLog = /\/log\/file-log\.[tj]s$/
 const writer = /\/log\/log-writer\.[tj]s\?writer=(\d+)$/
 const projectSource = /\/runtime\/project-source\.[tj]s$/
 const self = import.meta.url.split('?')[0] as string
+
+// Each session has a module of its own; its types are stripped once.
+let writerSource: string | undefined
+
+function stripped(source: unknown): string {
+  return stripTypeScriptTypes(Buffer.from(source as Uint8Array).toString())
+}
 
 export function installInsideWriter(): void {
   registerHooks({
@@ -24,6 +31,10 @@ export function installInsideWriter(): void {
       return { url: `inside-writer:${number}`, format: 'module', shortCircuit: true }
     },
     load(url, context, nextLoad) {
+      if (writer.test(url)) {
+        writerSource ??= stripped(nextLoad(url, context).source)
+        return { format: 'module', source: writerSource, shortCircuit: true }
+      }
       const number = /^inside-writer:(\d+)$/.exec(url)?.[1]
       if (number === undefined) return nextLoad(url, context)
       const source = `const { workerData, parentPort } = globalThis.insideWriters.get(${number})

@@ -6,11 +6,14 @@ export interface Change {
   readonly clears: boolean
   readonly kv: Readonly<Record<string, string | null>>
   readonly sql: Readonly<Record<string, string | null>>
+  readonly alarm: Readonly<Record<string, string | null>>
 }
 
 /** What programs and their clients say, in the order of the trace. */
 export type Mark =
   | { readonly said: 'started' | 'stopped' }
+  /** An instance was made. */
+  | { readonly said: 'woke'; readonly object: string }
   | {
       /** Code ran, and what it wrote is now one step of the object. */
       readonly said: 'turn'
@@ -21,6 +24,8 @@ export type Mark =
       readonly operation: number
       /** Written with `allowUnconfirmed`: the outside may see it, and it may be lost. */
       readonly isUnconfirmed: boolean
+      /** The alarm that called, in milliseconds. */
+      readonly rang?: number
       readonly change: Change
       /** States of other objects that it has been told. */
       readonly saw: readonly { readonly object: string; readonly id: number }[]
@@ -38,7 +43,11 @@ type Turn = Extract<Mark, { said: 'turn' }>
 export interface Stored {
   readonly kv: Readonly<Record<string, string>>
   readonly sql: Readonly<Record<string, string>>
+  /** `at`: its time in milliseconds; empty when there is none. */
+  readonly alarm: Readonly<Record<string, string>>
 }
+
+const nothing: Stored = { kv: {}, sql: {}, alarm: {} }
 
 /** A promise to the outside is broken. */
 export class Violation extends Error {
@@ -82,12 +91,13 @@ export class Ledger {
     return Math.max(0, ...this.#steps.keys())
   }
 
-  /** Those in which something is, as far as the outside knows. */
-  get knownObjects(): readonly string[] {
-    const known = [...this.#objects].filter(
-      ([, { acknowledged }]) => acknowledged !== undefined && headOf(acknowledged.stored) !== 0,
-    )
-    return known.map(([name]) => name)
+  /** The newest state that the outside knows of each object. */
+  get known(): ReadonlyMap<string, Stored> {
+    const known = new Map<string, Stored>()
+    for (const [name, { acknowledged }] of this.#objects) {
+      if (acknowledged !== undefined) known.set(name, acknowledged.stored)
+    }
+    return known
   }
 
   /** @throws Violation when what is said contradicts what was said before */
@@ -130,8 +140,8 @@ export class Ledger {
         `${object} is in state ${id}, and the outside knows ${known.acknowledged.id} (${chain(known.acknowledged)}; it is ${chain(candidates[0])})`,
       )
     }
-    const wanted = step?.stored ?? { kv: {}, sql: {} }
-    for (const surface of ['kv', 'sql'] as const) {
+    const wanted = step?.stored ?? nothing
+    for (const surface of ['kv', 'sql', 'alarm'] as const) {
       const difference = differenceOf(wanted[surface], stored[surface])
       if (difference !== undefined) {
         throw new Violation(`${object} is in state ${id}, but in ${surface} ${difference}`)
@@ -169,7 +179,8 @@ export class Ledger {
     return known
   }
 
-  #take({ object, id, parent: parentId, operation, isUnconfirmed, change, saw }: Turn): void {
+  #take(turn: Turn): void {
+    const { object, id, parent: parentId, operation, isUnconfirmed, rang, change, saw } = turn
     const known = this.#known(object)
     const parent = parentId === 0 ? known.empty.at(-1) : this.#steps.get(parentId)
     if (parentId !== 0 && parent === undefined) {
@@ -184,10 +195,15 @@ export class Ledger {
       if (step?.isRefused !== true) continue
       throw new Violation(`${object} went on from ${parentId}, which stands on ${step.id}, refused`)
     }
-    const before = parent?.stored ?? { kv: {}, sql: {} }
+    const before = parent?.stored ?? nothing
+    if (rang !== undefined && before.alarm['at'] !== String(rang)) {
+      throw new Violation(`${object} rings for ${rang}, and has stored ${before.alarm['at']}`)
+    }
+    const base = change.clears ? nothing : before
     const stored = {
-      kv: changed(change.clears ? {} : before.kv, change.kv),
-      sql: changed(change.clears ? {} : before.sql, change.sql),
+      kv: changed(base.kv, change.kv),
+      sql: changed(base.sql, change.sql),
+      alarm: changed(base.alarm, change.alarm),
     }
     const step = { id, object, parent, operation, saw, isUnconfirmed, stored, isRefused: false }
     this.#steps.set(id, step)
@@ -225,7 +241,7 @@ function lastPromised(step: Step | undefined): Step | undefined {
 }
 
 /** Which step the object says it is at: each surface holds the last that wrote there. */
-function headOf({ kv, sql }: Stored): number {
+export function headOf({ kv, sql }: Stored): number {
   return Math.max(...[kv, sql].map((surface) => Number.parseInt(surface['head'] ?? '0', 10)))
 }
 

@@ -1,5 +1,6 @@
 // Sluice broken on purpose, one promise at a time, so that the simulator shows that it would notice.
 
+import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 
 export interface Mutant {
@@ -45,10 +46,7 @@ export const mutants: readonly Mutant[] = [
     name: 'checkpoint of unconfirmed pages',
     file: 'storage/object-store.ts',
     edits: [
-      [
-        '    if (this.#unconfirmedPages > 0 || this.#sqlPart.isOpen) {\n',
-        '    if (this.#sqlPart.isOpen) {\n',
-      ],
+      ['else if (this.#unconfirmedPages === 0 && this.#emptyWal())', 'else if (this.#emptyWal())'],
     ],
   },
   {
@@ -59,7 +57,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a refused commit stays after constraints failed on top of it',
     file: 'storage/object-store.ts',
-    edits: [['      this.#failure = { ...this.#failure, isLasting: true }\n', '']],
+    edits: [
+      [
+        '    if (before !== undefined && !failure.isLasting) return\n',
+        '    if (before !== undefined) return\n',
+      ],
+    ],
   },
   {
     name: '-wal read to the end of the file',
@@ -171,12 +174,52 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'segment dropped after a failed sync',
     file: 'runtime/shard-log.ts',
-    edits: [['      this.#mustKeepLog = true\n', '']],
+    edits: [['if (error instanceof LostSyncError) {', 'if (false) {']],
+  },
+  {
+    name: 'what only the log has is forgotten with the store',
+    file: 'runtime/object-table.ts',
+    edits: [['    if (pending !== undefined) this.#pending.set(key, pending)\n', '']],
+  },
+  {
+    name: 'a database closed with unconfirmed pages in its -wal',
+    file: 'storage/object-store.ts',
+    edits: [
+      [
+        'const isBusy = this.#unconfirmedPages > 0 || this.#sqlPart.isOpen',
+        'const isBusy = this.#sqlPart.isOpen',
+      ],
+    ],
+  },
+  {
+    name: 'the alarm of an aborted turn stays',
+    file: 'storage/overlay.ts',
+    edits: [
+      [
+        '      if (key === alarm) this.#alarmAt = before as number | null | undefined\n',
+        '      if (key === alarm) continue\n',
+      ],
+    ],
+  },
+  {
+    name: 'recovered alarms not told to the catalogue',
+    file: 'runtime/shard-log.ts',
+    edits: [['name, alarmAt: lastAlarmAt, hasFile }', 'name, alarmAt: undefined, hasFile }']],
+  },
+  {
+    name: 'the catalogue not written before a segment goes',
+    file: 'runtime/shard-log.ts',
+    edits: [
+      [
+        '      await this.catalogue.update(keys.filter((key) => this.catalogue.hasFile(key)))\n',
+        '',
+      ],
+    ],
   },
   {
     name: 'a refused segment stays',
     file: 'log/file-log.ts',
-    edits: [['      this.#refusedPaths.push(batch.opened.path)\n', '']],
+    edits: [['    this.#refusedPaths.push(batch.opened.path)\n', '']],
   },
   {
     name: 'a refused batch is not cut off',
@@ -194,24 +237,36 @@ export const mutants: readonly Mutant[] = [
   },
 ]
 
-/** Every module that is loaded from now on is as the mutant wants it. */
-export function installMutant(name: string): void {
+/** @returns the file of the mutant, as it is to be loaded */
+function mutate({ name, file, edits }: Mutant, before: string): string {
+  let source = before
+  for (const [from, to] of edits) {
+    if (source.split(from).length !== 2) {
+      throw new Error(`Cannot make the mutant '${name}': '${file}' has no single '${from}'`)
+    }
+    source = source.replace(from, () => to)
+  }
+  return source
+}
+
+/** @throws Error when the source has changed, so that the mutant would be none */
+export function requireMutant(name: string): Mutant {
   const mutant = mutants.find((each) => each.name === name)
   if (mutant === undefined) throw new Error(`Cannot find the mutant '${name}'`)
+  const url = new URL(`../../../src/${mutant.file}`, import.meta.url)
+  mutate(mutant, readFileSync(url, 'utf8'))
+  return mutant
+}
+
+/** Every module that is loaded from now on is as the mutant wants it. */
+export function installMutant(name: string): void {
+  const mutant = requireMutant(name)
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context)
       if (!new URL(url).pathname.endsWith(`/src/${mutant.file}`)) return loaded
-      let source = Buffer.from(loaded.source as Uint8Array).toString()
-      for (const [from, to] of mutant.edits) {
-        if (source.split(from).length !== 2) {
-          throw new Error(
-            `Cannot make the mutant '${name}': '${mutant.file}' has no single '${from}'`,
-          )
-        }
-        source = source.replace(from, () => to)
-      }
-      return { ...loaded, source }
+      const source = Buffer.from(loaded.source as Uint8Array).toString()
+      return { ...loaded, source: mutate(mutant, source) }
     },
   })
 }

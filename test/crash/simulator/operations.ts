@@ -26,6 +26,12 @@ export type Kind = (typeof kinds)[number]
 /** Keys and the bytes to store there; null deletes. */
 export type Sizes = Readonly<Record<string, number | null>>
 
+/** What becomes of the alarm: rings in a moment, never in this run, is deleted, or stays as it is. */
+export type AlarmChange = 'soon' | 'far' | 'none' | 'same'
+
+/** Alarms that never ring in this run are at this time or later; in 2096. */
+export const farAlarmAt = 4e12
+
 export interface Operation {
   readonly number: number
   readonly object: string
@@ -33,6 +39,7 @@ export interface Operation {
   readonly pauseMs: number
   readonly kv: Sizes
   readonly sql: Sizes
+  readonly alarm: AlarmChange
   /** Whose state to look at. */
   readonly other: string
 }

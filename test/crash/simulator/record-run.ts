@@ -9,7 +9,7 @@ import type { Mark } from './ledger.ts'
 import { makeJournal } from './journal.ts'
 import { recordThreads } from './preload.ts'
 import { faultKinds, mark } from './recorder.ts'
-import { askOnce } from './workload.ts'
+import { askInVain, askOnce } from './workload.ts'
 
 const [root = '', traceDirectory = '', seed, operations] = process.argv.slice(2)
 const lives = 3
@@ -21,9 +21,6 @@ const project = fileURLToPath(new URL('program', import.meta.url))
 const { setInterval: every } = globalThis
 globalThis.setInterval = ((act: () => void, ms: number) =>
   every(act, ms === 1000 ? 15 : ms)) as typeof setInterval
-// The refusals of the disk that are asked for below.
-//console.error = () => {}
-
 const random = makeRandom(Number(seed))
 const { faults } = recordThreads(root, traceDirectory)
 const say = (said: Mark): void => mark(said)
@@ -33,8 +30,10 @@ for (let life = 0; life < lives; life += 1) {
   const runtime = await createRuntime({
     project,
     data: join(root, 'data'),
-    logSegmentBytes: pick(random, [20_000, 60_000, 200_000]),
+    // In the second life no segment goes: all that was ever logged is recovered.
+    logSegmentBytes: life === 1 ? 10_000_000 : pick(random, [20_000, 60_000, 200_000]),
     idleMs: 20,
+    openDatabases: pick(random, [2, 4, 1000]),
   })
   say({ said: 'started' })
   let left = operationsPerLife
@@ -43,7 +42,13 @@ for (let life = 0; life < lives; life += 1) {
       if (faults !== undefined && random() < 0.025) {
         Atomics.add(faults, faultKinds.indexOf(pick(random, faultKinds)), 1)
       }
-      await askOnce({ runtime, random, say, pauseMs: 30 })
+      const workload = { runtime, random, say, pauseMs: 30 }
+      if (faults === undefined || random() > 0.03) await askOnce(workload)
+      else {
+        // The disk refuses what the second of the two stands on.
+        Atomics.add(faults, faultKinds.indexOf(pick(random, ['write', 'fdatasync'])), 1)
+        await askInVain(workload)
+      }
     }
   }
   await Promise.all(Array.from({ length: clientCount }, client))

@@ -87,6 +87,7 @@ function failIfAsked(kind: FaultKind, path: string | undefined): void {
   Atomics.sub(faults, index, 1)
   throw Object.assign(new Error(`EIO: the simulated disk refuses ${kind}, '${path}'`), {
     code: 'EIO',
+    syscall: kind === 'create' ? 'open' : kind,
   })
 }
 

@@ -8,14 +8,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createRuntime, type Runtime } from '../../../src/sluice/index.ts'
 import { pick, type Random } from '../random.ts'
 import { makeJournal } from './journal.ts'
-import { type Ledger, type Mark, Violation } from './ledger.ts'
+import { headOf, type Ledger, type Mark, type Stored, Violation } from './ledger.ts'
+import { farAlarmAt } from './operations.ts'
 import { mark, record, type Recording } from './recorder.ts'
 import type { Image } from './simulated-disk.ts'
 import type { TraceEvent } from './trace.ts'
 import { askOnce, objectNames, readStored } from './workload.ts'
 
 const project = fileURLToPath(new URL('program', import.meta.url))
-const operationsPerSession = 4
+const operationsPerSession = [0, 2, 4]
+// Far more than it takes.
+const dueMs = 20_000
 
 export interface Session {
   readonly image: Image
@@ -59,12 +62,13 @@ export async function runSession({
       say({ said: 'started' })
       await checkAll(runtime, objectNames, ledger, say)
       ledger.checkSeen()
+      await requireRung(runtime, ledger, say)
       const changed = new Set<string>()
-      for (let left = operationsPerSession; left > 0; left -= 2) {
+      for (let left = pick(random, operationsPerSession); left > 0; left -= 2) {
         const ask = (): Promise<string> => askOnce({ runtime, random, say, pauseMs: 1 })
         for (const object of await Promise.all([ask(), ask()])) changed.add(object)
       }
-      await checkAll(runtime, changed, ledger, say)
+      await checkAll(runtime, [...changed], ledger, say)
     } finally {
       await runtime.close()
     }
@@ -89,6 +93,7 @@ async function start(root: string, random: Random): Promise<Runtime> {
       data: join(root, 'data'),
       logSegmentBytes: pick(random, [10_000, 100_000]),
       idleMs: 100_000,
+      openDatabases: pick(random, [3, 1000]),
     })
   } catch (error) {
     throw new Violation(`Cannot start: ${(error as Error).message}`, { cause: error })
@@ -97,13 +102,31 @@ async function start(root: string, random: Random): Promise<Runtime> {
 
 async function checkAll(
   runtime: Runtime,
-  objects: Iterable<string>,
+  objects: readonly string[],
   ledger: Ledger,
   say: (mark: Mark) => void,
 ): Promise<void> {
-  for (const object of objects) {
-    const id = ledger.check(object, await readStored(runtime, object))
-    say({ said: 'acknowledged', object, id })
+  const stored = await readStored(runtime, objects)
+  for (const [i, object] of objects.entries()) {
+    say({ said: 'acknowledged', object, id: ledger.check(object, stored[i] as Stored) })
+  }
+}
+
+function isDue({ alarm }: Stored): boolean {
+  return Number(alarm['at']) < farAlarmAt
+}
+
+// An alarm that is due rings, also after a crash.
+async function requireRung(
+  runtime: Runtime,
+  ledger: Ledger,
+  say: (mark: Mark) => void,
+): Promise<void> {
+  for (const end = performance.now() + dueMs; ; ) {
+    const due = [...ledger.known].filter(([, stored]) => isDue(stored)).map(([object]) => object)
+    if (due.length === 0) return
+    if (performance.now() > end) throw new Violation(`the alarm of ${due.join()} does not ring`)
+    await checkAll(runtime, due, ledger, say)
   }
 }
 
@@ -134,14 +157,22 @@ function checkIntegrity(directory: string): void {
 
 // [CT1] Everything is in it after an orderly end.
 function checkCatalogue(path: string, ledger: Ledger): void {
-  const listed = new Set(query(path, 'SELECT name FROM objects'))
-  for (const object of ledger.knownObjects) {
-    if (!listed.has(object)) throw new Violation(`the catalogue does not list ${object}`)
+  const listed = new Map(
+    query(path, 'SELECT name, alarm FROM objects') as [string, number | null][],
+  )
+  for (const [object, stored] of ledger.known) {
+    if (headOf(stored) === 0) continue
+    const alarmAt = listed.get(object)
+    if (alarmAt === undefined) throw new Violation(`the catalogue does not list ${object}`)
+    const wanted = stored.alarm['at'] === undefined ? null : Number(stored.alarm['at'])
+    // One that is due may have rung since.
+    if (alarmAt === wanted || isDue(stored)) continue
+    throw new Violation(`the catalogue has ${alarmAt} as alarm of ${object}, which is at ${wanted}`)
   }
 }
 
-/** The first column. Nobody has the file open, and no -wal is beside it. */
-function query(path: string, sql: string): string[] {
+/** Rows as lists. Nobody has the file open, and no -wal is beside it. */
+function query(path: string, sql: string): unknown[][] {
   const url = pathToFileURL(path)
   url.search = 'immutable=1'
   const db = new DatabaseSync(url, { readOnly: true })
@@ -149,7 +180,7 @@ function query(path: string, sql: string): string[] {
     return db
       .prepare(sql)
       .all()
-      .map((row) => String(Object.values(row)[0]))
+      .map((row) => Object.values(row))
   } finally {
     db.close()
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TraceCounts } from './counts.ts'
 import type { CutReport } from './cuts.ts'
+import { requireMutant } from './mutants.ts'
 
 export interface Simulation {
   readonly seed: number
@@ -38,6 +39,7 @@ interface Output {
  */
 export async function simulate(simulation: Simulation): Promise<Report> {
   const { seed, operations, cuts, mutant, processes = 2 } = simulation
+  if (mutant !== undefined) requireMutant(mutant)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-simulation-'))
   const [root, trace] = [join(folder, 'run'), join(folder, 'trace')]
   for (const path of [root, trace]) mkdirSync(path)
@@ -103,7 +105,9 @@ function run(
   environment: Readonly<Record<string, string>>,
 ): Promise<string> {
   const path = fileURLToPath(new URL(program, import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, ['--import', preload, path, ...parameters], {
+  // Mostly short-lived: the trace, the image, the objects of one session.
+  const flags = ['--max-semi-space-size=64', '--import', preload]
+  const child: ChildProcess = spawn(process.execPath, [...flags, path, ...parameters], {
     env: { ...process.env, NODE_OPTIONS: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -60,6 +60,7 @@ class Versions<T> {
 class FileNode {
   readonly size = new Versions(0)
   readonly #sectors: Versions<Uint8Array>[] = []
+  readonly #unsynced = new Set<Versions<Uint8Array>>()
 
   write(number: number, at: number, bytes: Uint8Array): void {
     const end = at + bytes.length
@@ -67,10 +68,13 @@ class FileNode {
       const index = Math.floor(from / sectorBytes)
       const offset = from - index * sectorBytes
       const count = Math.min(sectorBytes - offset, end - from)
-      const sector = this.#sector(index)
-      const value = Uint8Array.from(sector.now)
-      value.set(bytes.subarray(from - at, from - at + count), offset)
-      sector.set(number, value)
+      const part = bytes.subarray(from - at, from - at + count)
+      let value = part
+      if (count < sectorBytes) {
+        value = this.#sector(index).now.slice()
+        value.set(part, offset)
+      }
+      this.#set(number, index, value)
       from += count
     }
     if (end > this.size.now) this.size.set(number, end)
@@ -79,21 +83,23 @@ class FileNode {
   truncate(number: number, size: number): void {
     const kept = Math.ceil(size / sectorBytes)
     for (let index = kept; index < this.#sectors.length; index += 1) {
-      this.#sector(index).set(number, emptySector)
+      this.#set(number, index, emptySector)
     }
     const rest = size % sectorBytes
     if (rest > 0 && size < this.size.now) {
-      const sector = this.#sector(kept - 1)
-      const value = Uint8Array.from(sector.now)
+      const value = this.#sector(kept - 1).now.slice()
       value.fill(0, rest)
-      sector.set(number, value)
+      this.#set(number, kept - 1, value)
     }
     this.size.set(number, size)
   }
 
   sync(began: number, failed: boolean): void {
     this.size.sync(began, failed)
-    for (const sector of this.#sectors) sector.sync(began, failed)
+    for (const sector of this.#unsynced) {
+      sector.sync(began, failed)
+      if (sector.pending.length === 0) this.#unsynced.delete(sector)
+    }
   }
 
   content(): Buffer {
@@ -110,6 +116,12 @@ class FileNode {
     node.write(0, 0, content)
     node.sync(1, false)
     return node
+  }
+
+  #set(number: number, index: number, value: Uint8Array): void {
+    const sector = this.#sector(index)
+    sector.set(number, value)
+    this.#unsynced.add(sector)
   }
 
   #sector(index: number): Versions<Uint8Array> {

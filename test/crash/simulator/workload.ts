@@ -4,7 +4,7 @@
 import type { Runtime } from '../../../src/sluice/index.ts'
 import { below, pick, type Random } from '../random.ts'
 import { type Mark, type Stored, Violation } from './ledger.ts'
-import type { Answer, Kind, Operation, Sizes } from './operations.ts'
+import type { AlarmChange, Answer, Kind, Operation, Sizes } from './operations.ts'
 
 export const objectNames: readonly string[] = ['k0', 'k1', 's0', 's1', 'b0', 'b1', 'b2', 'd0', 'd1']
 
@@ -16,6 +16,7 @@ const usual: readonly Kind[] = [
 ]
 const withKeys: readonly Kind[] = [...usual, 'unconfirmed']
 const withConstraints: readonly Kind[] = [...usual, 'violate', 'violate', 'violate']
+const alarmChanges: readonly AlarmChange[] = ['soon', 'far', 'far', 'none', 'same', 'same', 'same']
 const keys = ['x', 'y', 'z', 'u', 'v', 'w']
 const sizes = [0, 1, 20, 20, 100, 100, 100, 700, 3000, 9000]
 const refusal = 'Cannot make a commit durable'
@@ -31,18 +32,35 @@ export interface Workload {
 let lastOperation = 0
 
 /** Asks one object for something. @returns which */
-export async function askOnce({ runtime, random, say, pauseMs }: Workload): Promise<string> {
-  const object = pick(random, objectNames)
+export function askOnce(workload: Workload): Promise<string> {
+  return ask(workload, pick(workload.random, objectNames))
+}
+
+/** Asks an object for two things at once, of which the second leaves it with constraints violated. */
+export async function askInVain(workload: Workload): Promise<void> {
+  const object = pick(
+    workload.random,
+    objectNames.filter((name) => name.startsWith('d')),
+  )
+  await Promise.all([ask(workload, object, 'write'), ask(workload, object, 'violate')])
+}
+
+async function ask(
+  { runtime, random, say, pauseMs }: Workload,
+  object: string,
+  asked?: Kind,
+): Promise<string> {
   lastOperation += 1
   // It is slow and large: where there are many other operations.
-  const isSpill = pauseMs > 1 && random() < 0.012 && !object.startsWith('k')
+  const isSpill = pauseMs > 1 && random() < 0.02 && !object.startsWith('k')
   const operation: Operation = {
     number: lastOperation,
     pauseMs: random() * pauseMs,
     object,
-    kind: isSpill ? 'spill' : pickKind(random, object),
+    kind: asked ?? (isSpill ? 'spill' : pickKind(random, object)),
     kv: 'kbd'.includes(object.charAt(0)) ? pickSizes(random) : {},
     sql: 'sbd'.includes(object.charAt(0)) ? pickSizes(random) : {},
+    alarm: pick(random, alarmChanges),
     other: pick(
       random,
       objectNames.filter((name) => name !== object),
@@ -64,13 +82,12 @@ export async function askOnce({ runtime, random, say, pauseMs }: Workload): Prom
   return object
 }
 
-/** What an object holds. */
-export async function readStored(runtime: Runtime, object: string): Promise<Stored> {
-  const response = await runtime.fetch(`http://test/${object}`)
-  if (response.status !== 200) {
-    throw new Violation(`${object} cannot be read: ${response.status} ${await response.text()}`)
-  }
-  return (await response.json()) as Stored
+/** What objects hold, in the same order. */
+export async function readStored(runtime: Runtime, objects: readonly string[]): Promise<Stored[]> {
+  const query = objects.map((object) => `object=${object}`).join('&')
+  const response = await runtime.fetch(`http://test/?${query}`)
+  if (response.status === 200) return (await response.json()) as Stored[]
+  throw new Violation(`Cannot read the objects: ${response.status} ${await response.text()}`)
 }
 
 function pickKind(random: Random, object: string): Kind {

@@ -2,7 +2,14 @@
 // what an object uses: k… keys alone, s… SQL alone, b… both, d… both and deferred constraints.
 
 import { DurableObject } from 'cloudflare:workers'
-import type { Answer, Operation, Sizes, Stored } from '../operations.ts'
+import {
+  type AlarmChange,
+  type Answer,
+  farAlarmAt,
+  type Operation,
+  type Sizes,
+  type Stored,
+} from '../operations.ts'
 
 interface Env {
   THING: DurableObjectNamespace<Thing>
@@ -10,7 +17,10 @@ interface Env {
 
 type Tokens = Record<string, string | null>
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+let alarmCount = 0
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => (ms < 1 ? setImmediate(resolve) : setTimeout(resolve, ms)))
 
 // Each value tells which it is; a part of it, or a mix of two, is none.
 const expand = (token: string): string =>
@@ -29,7 +39,8 @@ const tokens = (id: number, sizes: Sizes): Tokens =>
 export class Thing extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    if (ctx.id.name?.startsWith('d')) this.#makeConstraint()
+    crashJournal.say({ said: 'woke', object: this.#name })
+    if (this.#name.startsWith('d')) this.#makeConstraint()
   }
 
   async run(operation: Operation): Promise<Answer> {
@@ -86,6 +97,7 @@ export class Thing extends DurableObject<Env> {
           clears: true,
           kv: {},
           sql: {},
+          alarm: {},
         })
       }
       case 'renew': {
@@ -146,11 +158,30 @@ export class Thing extends DurableObject<Env> {
     }
   }
 
+  // In one turn with its write, and with the end of the alarm.
+  override alarm({ scheduledTime }: { scheduledTime: number }): void {
+    const sizes = { rung: 20 }
+    const isSql = this.#name.startsWith('s')
+    const part = isSql ? { kv: {}, sql: sizes } : { kv: sizes, sql: {} }
+    const written = this.#write({ ...part, alarm: 'same' })
+    const object = this.#name
+    const change = { ...written, alarm: { at: null } }
+    this.#say({ object, number: 0, kind: 'write' }, change, [], scheduledTime)
+  }
+
   headOf(): number {
     return this.#head()
   }
 
-  stored(): Stored {
+  async stored(): Promise<Stored> {
+    // Answered in this turn; only the promise takes another.
+    const alarmAt = this.ctx.storage.getAlarm()
+    const tables = this.#tables()
+    const at = await alarmAt
+    return { ...tables, alarm: at === null ? {} : { at: String(at) } }
+  }
+
+  #tables(): Pick<Stored, 'kv' | 'sql'> {
     const kv: Record<string, string> = {}
     for (const [key, value] of this.ctx.storage.kv.list()) {
       kv[key] = key === 'head' ? String(value) : tokenOf(String(value))
@@ -168,11 +199,12 @@ export class Thing extends DurableObject<Env> {
     return this.#say(operation, this.#write(operation), saw)
   }
 
-  #write({ kv, sql }: Operation): Written {
+  #write({ kv, sql, alarm }: Pick<Operation, 'kv' | 'sql' | 'alarm'>): Written {
     const { storage } = this.ctx
     const parent = this.#head()
     const id = crashJournal.nextId()
-    const written = { parent, id, clears: false, kv: tokens(id, kv), sql: tokens(id, sql) }
+    const changes = { kv: tokens(id, kv), sql: tokens(id, sql), alarm: this.#changeAlarm(alarm) }
+    const written = { parent, id, clears: false, ...changes }
     for (const [key, token] of Object.entries(written.kv)) {
       if (token === null) storage.kv.delete(key)
       else storage.kv.put(key, expand(token))
@@ -194,6 +226,24 @@ export class Thing extends DurableObject<Env> {
     return written
   }
 
+  #changeAlarm(change: AlarmChange): Tokens {
+    const { storage } = this.ctx
+    if (change === 'same') return {}
+    if (change === 'none') {
+      void storage.deleteAlarm()
+      return { at: null }
+    }
+    const { now } = Date
+    // No two are the same.
+    alarmCount += 1
+    const at = change === 'far' ? farAlarmAt + alarmCount : now() + 2 + (alarmCount % 20)
+    // One that was past by now would be stored as now.
+    Date.now = () => at
+    void storage.setAlarm(at)
+    Date.now = now
+    return { at: String(at) }
+  }
+
   // Keys alone can be written so.
   async #turnUnconfirmed(operation: Operation): Promise<Answer> {
     const parent = this.#head()
@@ -204,14 +254,24 @@ export class Thing extends DurableObject<Env> {
       if (token === null) await this.ctx.storage.delete(key, options)
       else await this.ctx.storage.put(key, key === 'head' ? token : expand(token), options)
     }
-    return this.#say(operation, { parent, id, clears: false, kv, sql: {} })
+    return this.#say(operation, { parent, id, clears: false, kv, sql: {}, alarm: {} })
   }
 
-  #say({ object, number, kind }: Operation, written: Written, saw: Saw = []): Answer {
+  get #name(): string {
+    return this.ctx.id.name ?? ''
+  }
+
+  #say(
+    { object, number, kind }: Pick<Operation, 'object' | 'number' | 'kind'>,
+    written: Written,
+    saw: Saw = [],
+    rang?: number,
+  ): Answer {
     const { parent, id, ...change } = written
     const isUnconfirmed = kind === 'unconfirmed'
     crashJournal.say({
       ...{ said: 'turn', object, id, parent, operation: number, isUnconfirmed, change, saw },
+      ...(rang === undefined ? {} : { rang }),
     })
     return { id }
   }
@@ -225,7 +285,7 @@ export class Thing extends DurableObject<Env> {
   }
 
   #hasTable(): boolean {
-    if (this.ctx.id.name?.startsWith('k')) return false
+    if (this.#name.startsWith('k')) return false
     const { sql } = this.ctx.storage
     return [...sql.exec("SELECT 1 FROM sqlite_schema WHERE name = 'entries'")].length > 0
   }
@@ -255,13 +315,18 @@ interface Written {
   readonly clears: boolean
   readonly kv: Tokens
   readonly sql: Tokens
+  readonly alarm: Tokens
 }
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const name = new URL(request.url).pathname.slice(1)
-    const thing = env.THING.getByName(name)
-    if (request.method === 'GET') return Response.json(await thing.stored())
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/') {
+      const names = searchParams.getAll('object')
+      const read = (name: string): Promise<Stored> => env.THING.getByName(name).stored()
+      return Response.json(await Promise.all(names.map(read)))
+    }
+    const thing = env.THING.getByName(pathname.slice(1))
     const operation = (await request.json()) as Operation
     try {
       return Response.json(await thing.run(operation))
