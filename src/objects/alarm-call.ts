@@ -1,4 +1,10 @@
-import { AssertionError, DurableError, type Timer, type Timers } from '../base/index.ts'
+import {
+  AssertionError,
+  DurableError,
+  definePlatformClass,
+  type Timer,
+  type Timers,
+} from '../base/index.ts'
 import type { DurableStore } from '../storage/index.ts'
 import { runAsHost } from '../turns/index.ts'
 import type { InboundCall } from './call.ts'
@@ -49,6 +55,7 @@ class AlarmInvocationInfo {
     this.isRetry = ring.retryCount > 0
   }
 }
+definePlatformClass(AlarmInvocationInfo, 'AlarmInvocationInfo')
 
 const handlerMs = 15 * 60_000
 

@@ -28,4 +28,12 @@ export class DurableObject<Env = unknown> {
     this.ctx = ctx
     this.env = env
   }
+
+  static {
+    // The reference's own name of it, which its texts have as well.
+    Object.defineProperty(DurableObject.prototype, Symbol.toStringTag, {
+      value: 'DurableObjectBase',
+      configurable: true,
+    })
+  }
 }

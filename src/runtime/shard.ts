@@ -98,7 +98,8 @@ export class Shard {
     const bindings = new ProjectBindings(options.project)
     const { compatibilityDate, compatibilityFlags } = options.project
     const compatibility = compatibilityOf(compatibilityDate, compatibilityFlags)
-    const unsafe = new UnsafeModule()
+    const objects: { table?: ObjectTable } = {}
+    const unsafe = new UnsafeModule(objects)
     const exports = await importProject(options.project.main, {
       scope: scopeExports(bindings.scope),
       unsafe: compatibility.unsafeModule ? unsafe : undefined,
@@ -121,7 +122,7 @@ export class Shard {
       report,
     })
     log.checkpointWith(table)
-    unsafe.useTable(table)
+    objects.table = table
     bindings.useRouter(localRouter(table))
     const alarms = new ShardAlarms({
       table,

@@ -1,4 +1,4 @@
-import { assert } from '../base/index.ts'
+import { assert, definePlatformClass } from '../base/index.ts'
 import { gated, ownerHere } from '../globals/index.ts'
 import { residentOf } from './namespace.ts'
 import type { ObjectTable } from './object-table.ts'
@@ -11,11 +11,11 @@ const pollMs = 2
  * with the compatibility flag `unsafe_module`. Texts and behaviour are the reference's.
  */
 export class UnsafeModule {
-  #table: ObjectTable | undefined
+  readonly #objects: { table?: ObjectTable }
 
-  /** The objects of the project; known once it is loaded. */
-  useTable(table: ObjectTable): void {
-    this.#table = table
+  /** @param objects gets the objects of the project once it is loaded */
+  constructor(objects: { table?: ObjectTable }) {
+    this.#objects = objects
   }
 
   /** Waits until the object has nothing under way, and drops its instance. */
@@ -58,11 +58,22 @@ export class UnsafeModule {
     for (const resident of this.#requireTable().residents) resident.end(new Error(reason))
   }
 
+  /** There is nothing here that is switched on for tests. */
+  isTestAutogateEnabled(): boolean {
+    return false
+  }
+
+  startedFromStartupSnapshot(): boolean {
+    return false
+  }
+
   #requireTable(): ObjectTable {
-    assert(this.#table !== undefined, 'workerd:unsafe is used before the project is loaded')
-    return this.#table
+    const { table } = this.#objects
+    assert(table !== undefined, 'workerd:unsafe is used before the project is loaded')
+    return table
   }
 }
+definePlatformClass(UnsafeModule, 'UnsafeModule')
 
 // Runs between turns, and settles the caller's promise by an event.
 function hosted(run: () => Promise<void>): Promise<void> {
