@@ -8,6 +8,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
+/** A class of objects, and the name that it is bound to. */
+export interface BoundClass {
+  readonly binding: string
+  readonly className: string
+  /** Its objects have SQL: no migration of the project declares the class by `new_classes`. */
+  readonly hasSql: boolean
+}
+
 /** What a project says about itself, checked. */
 export interface Project {
   /** Part of the key of every namespace: renaming a project gives it new objects. */
@@ -20,7 +28,7 @@ export interface Project {
   readonly compatibilityDate: string
   readonly compatibilityFlags: readonly string[]
   /** Which classes are bound under which names; `all-exported` for a project that is a single file. */
-  readonly durableObjects: readonly { binding: string; className: string }[] | 'all-exported'
+  readonly durableObjects: readonly BoundClass[] | 'all-exported'
   readonly vars: Readonly<Record<string, unknown>>
   /** One line for each key that is not supported: what it is, and what happens without it. */
   readonly warnings: readonly string[]
@@ -103,7 +111,8 @@ function loadConfig(path: string): Project {
   }
 }
 
-function durableObjectsOf(config: Section): { binding: string; className: string }[] {
+function durableObjectsOf(config: Section): BoundClass[] {
+  const withoutSql = classesWithoutSql(config)
   const bindings = config.section('durable_objects').sections('bindings')
   const seen = new Set<string>()
   return bindings.map((binding) => {
@@ -113,8 +122,24 @@ function durableObjectsOf(config: Section): { binding: string; className: string
     if (binding.text('script_name') !== undefined) {
       binding.refuse(`'script_name' binds a class of another worker, which is not supported`)
     }
-    return { binding: name, className: binding.requireText('class_name') }
+    const className = binding.requireText('class_name')
+    return { binding: name, className, hasSql: !withoutSql.has(className) }
   })
+}
+
+// A class that no migration names has SQL, unlike in Wrangler, which gives it none.
+function classesWithoutSql(config: Section): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const step of config.sections('migrations')) {
+    for (const name of step.texts('new_classes')) names.add(name)
+    for (const name of step.texts('new_sqlite_classes')) names.delete(name)
+    for (const name of step.texts('deleted_classes')) names.delete(name)
+    for (const renamed of step.sections('renamed_classes')) {
+      const from = renamed.requireText('from')
+      if (names.delete(from)) names.add(renamed.requireText('to'))
+    }
+  }
+  return names
 }
 
 function parseConfig(path: string): unknown {

@@ -11,6 +11,8 @@ export interface StateParts {
   readonly exports: object | undefined
   /** `deleteAll()` deletes the alarm too: compatibility flag `delete_all_deletes_alarm`. */
   readonly deleteAllDeletesAlarm: boolean
+  /** The class is declared to have SQL, and `storage.kv` with it. */
+  readonly hasSql: boolean
 }
 
 /** `ctx` of an object (reference, API checklist: DurableObjectState). */

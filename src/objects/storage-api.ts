@@ -189,6 +189,12 @@ function toAlarmTime(time: unknown, typeName: string): number {
 const noSql =
   'This Durable Object is not backed by SQLite storage, so the SQL API is not available. SQL can be enabled on a new Durable Object class by using the `new_sqlite_classes` instead of `new_classes` under `[[migrations]]` in your wrangler.toml, but an already-deployed class cannot be converted to SQLite (except by deleting the existing data).'
 
+const sqlNotEnabled =
+  "SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly,set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production."
+
+const syncKvNotEnabled =
+  "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asyncronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly, set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production."
+
 const noSyncKv =
   "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asyncronous interface via methods of `storage` itself (e.g. `storage.get()`). SQLite can be enabled on a new Durable Object class by using the `new_sqlite_classes` instead of `new_classes` under `migrations` in your wrangler.jsonc or wrangler.toml, but an already-deployed class cannot be converted to SQLite (except by deleting the existing data)."
 
@@ -206,18 +212,24 @@ export class DurableObjectStorage extends KeyValueApi {
 
   constructor(
     incarnation: Incarnation,
-    { deleteAllDeletesAlarm }: { readonly deleteAllDeletesAlarm: boolean },
+    given: { readonly deleteAllDeletesAlarm: boolean; readonly hasSql: boolean },
   ) {
     super(incarnation)
-    this.#deleteAllDeletesAlarm = deleteAllDeletesAlarm
+    this.#deleteAllDeletesAlarm = given.deleteAllDeletesAlarm
     const access = (): void => {
       incarnation.requireAlive()
       if (!incarnation.holdsTurn) incarnation.countStray('a synchronous storage operation')
     }
     const { sqlite } = incarnation.store
     if (sqlite !== undefined) {
-      this.#sql = new SqlStorage(sqlite, access)
-      this.#kv = new SyncKvStorage(sqlite, access)
+      const accessTo =
+        (refusal: string): (() => void) =>
+        () => {
+          if (!given.hasSql) throw new Error(refusal)
+          access()
+        }
+      this.#sql = new SqlStorage(sqlite, accessTo(sqlNotEnabled))
+      this.#kv = new SyncKvStorage(sqlite, accessTo(syncKvNotEnabled))
     }
     incarnation.onBroken(() => this.#rollBackAll())
   }

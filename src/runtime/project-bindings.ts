@@ -86,10 +86,17 @@ export class ProjectBindings {
           props: {},
           exports: ctxExports ? exports : undefined,
           deleteAllDeletesAlarm,
+          hasSql: this.#hasSql(name),
         })
         return new (this.#constructorOf(name))(state, env)
       },
     }
+  }
+
+  #hasSql(className: string): boolean {
+    const { durableObjects } = this.#project
+    if (durableObjects === 'all-exported') return true
+    return durableObjects.every((entry) => entry.className !== className || entry.hasSql)
   }
 
   #constructorOf(name: string): Constructor {

@@ -42,7 +42,9 @@ export interface ProjectDescription {
   /** Absolute path of the main module. */
   readonly main: string
   /** Which classes are bound under which names; or every exported class under its own. */
-  readonly durableObjects: readonly { binding: string; className: string }[] | 'all-exported'
+  readonly durableObjects:
+    | readonly { binding: string; className: string; hasSql: boolean }[]
+    | 'all-exported'
   readonly vars: Readonly<Record<string, unknown>>
   /** `YYYY-MM-DD` */
   readonly compatibilityDate: string

@@ -116,7 +116,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         durableObjects:
           project.durableObjects === 'all-exported'
             ? 'all-exported'
-            : project.durableObjects.map(({ binding, className }) => ({ binding, className })),
+            : project.durableObjects.map(({ binding, className, hasSql }) => ({
+                binding,
+                className,
+                hasSql,
+              })),
         vars: project.vars,
         compatibilityDate: project.compatibilityDate,
         compatibilityFlags: project.compatibilityFlags,

@@ -25,7 +25,8 @@ export class ObjectDatabase {
   readonly kv: KvTable
   readonly sql: SqlDatabase
   readonly wal: WalReader
-  readonly #reads = new OpenReads()
+  readonly #kvReads = new OpenReads()
+  readonly #sqlReads = new OpenReads()
   readonly #selectAlarm: StatementSync
   #insertAlarm: StatementSync | undefined
 
@@ -35,8 +36,8 @@ export class ObjectDatabase {
     this.db = openDatabase(path)
     this.wal = new WalReader(path)
     try {
-      this.kv = new KvTable(this.db, this.#reads)
-      this.sql = new SqlDatabase(this.db, this.#reads, run)
+      this.kv = new KvTable(this.db, this.#kvReads)
+      this.sql = new SqlDatabase(this.db, this.#sqlReads, run)
       this.#selectAlarm = prepareAlarm(this.db)
     } catch (error) {
       this.db.close()
@@ -59,19 +60,33 @@ export class ObjectDatabase {
 
   /** Empties every table, into the transaction that is open. Reads under way end with `reason`. */
   clear(reason: Error): void {
-    this.#reads.close(reason)
+    this.closeReads(reason)
     this.sql.dropEverything()
     this.kv.clear()
   }
 
   /** A read is not at its end, or the program has set something that lasts as long as this is open. */
   get isInUse(): boolean {
-    return !this.#reads.isEmpty || this.sql.hasSettings
+    return !this.#kvReads.isEmpty || !this.#sqlReads.isEmpty || this.sql.hasSettings
   }
 
   /** Ends reads under way; each throws `reason` at its next step. */
   closeReads(reason: Error): void {
-    this.#reads.close(reason)
+    this.#kvReads.close(reason)
+    this.#sqlReads.close(reason)
+  }
+
+  /** Ends the statements that read, as SQLite does when it rolls back something under them. */
+  abortStatements(): void {
+    this.#sqlReads.close(
+      new Error('abort due to ROLLBACK: SQLITE_ABORT (extended: SQLITE_ABORT_ROLLBACK)'),
+    )
+  }
+
+  /** @param sql ROLLBACK, whole or to a savepoint */
+  rollBack(sql: string): void {
+    this.db.exec(sql)
+    this.sql.rolledBack()
   }
 
   /**

@@ -57,7 +57,7 @@ export class ObjectStore implements CommitSource, DurableStore {
   // Where this turn's part of the open implicit transaction begins, in the overlay and in SQLite.
   #turnMark = 0
   #wroteThisTurn = false
-  readonly #sqlPart = new SqlPart((sql) => this.#open().db.exec(sql))
+  readonly #sqlPart = new SqlPart(() => this.#open())
   // The commit that the open transaction will become.
   #current: Commit | undefined
   // Commits made and not answered by the log, oldest first; the last `#ready.length` of them are not
@@ -278,6 +278,8 @@ export class ObjectStore implements CommitSource, DurableStore {
       value = callback()
     } catch (error) {
       savepoint.rollback()
+      // The reference has a savepoint in SQLite whether or not anything was written.
+      this.#database?.abortStatements()
       throw error
     }
     if (savepoint.state === 'rolled-back') {
@@ -486,7 +488,7 @@ export class ObjectStore implements CommitSource, DurableStore {
       () => {
         this.#overlay.undo(mark)
         if (scope.isInSql)
-          this.#guard(() => this.#open().db.exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
+          this.#guard(() => this.#open().rollBack(`ROLLBACK TO ${name}; RELEASE ${name}`))
       },
     )
     return scope
@@ -633,7 +635,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#overlay.undo(0)
     const commit = this.#endTransaction()
     try {
-      if (this.#database?.db.isTransaction === true) this.#database.db.exec('ROLLBACK')
+      if (this.#database?.db.isTransaction === true) this.#database.rollBack('ROLLBACK')
     } catch (cause) {
       // The disk again: nothing is written, and the reset opens the database anew.
       if (!isSqliteError(cause)) throw cause

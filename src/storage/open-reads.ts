@@ -18,13 +18,30 @@ export class OpenRead {
    *
    * @throws why the read was closed, if it was
    */
-  next(): readonly unknown[] | undefined {
+  next(): unknown[] | undefined {
     if (this.#state === 'ended') return undefined
     if (this.#state !== 'open') throw this.#state.closedBy
-    const { done, value } = this.#rows.next()
-    if (done !== true) return value as readonly unknown[]
+    let step: IteratorResult<unknown>
+    try {
+      step = this.#rows.next()
+    } catch (error) {
+      // SQLite would begin anew at the next step.
+      this.#close({ closedBy: error as Error })
+      throw error
+    }
+    if (step.done !== true) return step.value as unknown[]
     this.#end('ended')
     return undefined
+  }
+
+  /**
+   * Whether the last row was taken, or nobody wants it.
+   *
+   * @throws why the read was closed, if it was
+   */
+  get isEnded(): boolean {
+    if (typeof this.#state === 'object') throw this.#state.closedBy
+    return this.#state === 'ended'
   }
 
   /** Lets the statement go before the last row; nothing more comes. */
@@ -50,32 +67,57 @@ export class OpenRead {
 
 /**
  * The reads of one store that are not at their end. An open one keeps SQLite from dropping tables
- * and from emptying the `-wal`. One that the program forgot goes with the garbage, so none is held.
+ * and from emptying the `-wal`. One that the program forgot goes with the garbage, so none is held
+ * for long; most are at their end within the call that began them, so that they are watched by the
+ * garbage collector only after {@link recentMax} others, or when it matters.
  */
 export class OpenReads {
-  readonly #reads = new Set<WeakRef<OpenRead>>()
+  readonly #recent = new Set<OpenRead>()
+  readonly #watched = new Set<WeakRef<OpenRead>>()
+  readonly #references = new WeakMap<OpenRead, WeakRef<OpenRead>>()
   readonly #forgotten = new FinalizationRegistry<WeakRef<OpenRead>>((reference) => {
-    this.#reads.delete(reference)
+    this.#watched.delete(reference)
   })
 
   /** @param ended is called when the read is at its end: the statement can be used again */
   open(rows: Iterator<unknown>, ended?: () => void): OpenRead {
     const read: OpenRead = new OpenRead(rows, () => {
-      this.#reads.delete(reference)
-      this.#forgotten.unregister(reference)
+      this.#remove(read)
       ended?.()
     })
-    const reference = new WeakRef(read)
-    this.#reads.add(reference)
-    this.#forgotten.register(read, reference, reference)
+    if (this.#recent.size >= recentMax) this.#watchRecent()
+    this.#recent.add(read)
     return read
   }
 
+  /** Also while only a read is open that the program forgot and the collector has not found yet. */
   get isEmpty(): boolean {
-    return this.#reads.size === 0
+    this.#watchRecent()
+    return this.#watched.size === 0
   }
 
   close(reason: Error): void {
-    for (const reference of [...this.#reads]) reference.deref()?.close(reason)
+    this.#watchRecent()
+    for (const reference of [...this.#watched]) reference.deref()?.close(reason)
+  }
+
+  #remove(read: OpenRead): void {
+    if (this.#recent.delete(read)) return
+    const reference = this.#references.get(read)
+    if (reference === undefined) return
+    this.#watched.delete(reference)
+    this.#forgotten.unregister(reference)
+  }
+
+  #watchRecent(): void {
+    for (const read of this.#recent) {
+      const reference = new WeakRef(read)
+      this.#references.set(read, reference)
+      this.#watched.add(reference)
+      this.#forgotten.register(read, reference, reference)
+    }
+    this.#recent.clear()
   }
 }
+
+const recentMax = 16

@@ -1,57 +1,73 @@
 import type { OpenReads } from './open-reads.ts'
-import { countParameters, splitStatements } from './sql-split.ts'
+import { findErrorOffset } from './sql-offset.ts'
+import { countRead, countWritten, type Run } from './sql-row-counts.ts'
+import { LazyRows, type SqlRows, WrittenRows } from './sql-rows.ts'
+import { SqlEffects } from './sql-rules.ts'
+import { findStatementEnd, parametersOf, tokensOf } from './sql-tokens.ts'
+import { type Binding, type SqlIntegers, toBinding } from './sql-values.ts'
 import {
   constants,
   type DatabaseSync,
   describeSqliteError,
   isSqliteError,
+  primaryCode,
+  type SqliteError,
   type StatementSync,
 } from './sqlite.ts'
 
-export type SqlValue = number | string | ArrayBuffer | null
-type Binding = number | string | Uint8Array | null
-
-interface Prepared {
+/** A compiled statement, and what is known of it. */
+export interface Prepared {
   readonly statement: StatementSync
   readonly sql: string
-  readonly columnNames: readonly string[]
-  /** Whether running it may change the database. */
-  readonly writes: boolean
+  /** Names of the parameters by position; undefined for one without. */
+  readonly parameters: readonly (string | undefined)[]
+  readonly hasNames: boolean
+  readonly effects: SqlEffects
+  columnNames: readonly string[]
+  /** The schema for which the names of the columns are right. */
+  schema: number
+  /** The rows of a run are not all taken: it cannot run again. */
+  isBusy: boolean
 }
 
 /** Lets a statement run: inside a transaction when it writes. */
 export type StatementRunner = <T>(statement: { readonly writes: boolean; run(): T }) => T
 
-/** The rows of one statement, and what it cost. */
-export interface SqlResult {
-  readonly columnNames: readonly string[]
-  /** The next row; undefined after the last. */
-  next(): SqlValue[] | undefined
-  readonly rowsWritten: number
-}
-
 const cacheTextMax = 1024 * 1024
+const textBytesMax = 100_000
+const codeTooBig = 18
+const codeAuth = 23
+
+const transactionRefusal =
+  "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing."
 
 /** SQL of the user's program over the object's database (reference 1.10). */
 export class SqlDatabase {
   readonly #db: DatabaseSync
   readonly #reads: OpenReads
   readonly #run: StatementRunner
-  // Statements not in use, by their text; least recently used first.
+  // By their text; least recently used first.
   readonly #cache = new Map<string, Prepared>()
   #cachedText = 0
-  // Set while the user's SQL is compiled; the store's own statements are not judged.
-  #judgement: { writes: boolean } | undefined
+  // What the user's SQL does that is compiled or run now; the store's own statements are not judged.
+  // SQLite compiles at a step as well: after a change of the schema, and for `pragma_…` tables.
+  #judged: SqlEffects | undefined
   #mayFailAtCommit: boolean
   #hasSettings = false
-  readonly #changes: StatementSync
+  // Counts changes of the schema, which may change the columns of a compiled statement.
+  #schema = 0
+  readonly #schemaVersion: StatementSync
 
   constructor(db: DatabaseSync, reads: OpenReads, run: StatementRunner) {
     this.#db = db
     this.#reads = reads
     this.#run = run
-    this.#changes = db.prepare('SELECT total_changes() AS n')
-    db.setAuthorizer((...action) => this.#authorize(...action))
+    this.#schemaVersion = db.prepare('PRAGMA schema_version')
+    db.setAuthorizer((code, first, second, database) =>
+      this.#judged?.judge({ code, first, second, database }) === false
+        ? constants.SQLITE_DENY
+        : constants.SQLITE_OK,
+    )
     const deferred = db
       .prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%DEFERR%' LIMIT 1")
       .get()
@@ -85,23 +101,31 @@ export class SqlDatabase {
    *
    * @throws Error with the reference's text
    */
-  exec(query: string, values: readonly unknown[]): SqlResult {
-    const statements = splitStatements(query)
-    const last = statements.pop()
-    if (last === undefined) throw new Error('SQL code did not contain a statement.')
-    const bindings = values.map(toBinding)
-    for (const sql of statements) {
-      if (countParameters(sql) > 0) {
+  exec(query: string, values: readonly unknown[], integers: SqlIntegers = 'number'): SqlRows {
+    const bindings = values.map((value) => toBinding(value, integers))
+    // A cached text is one statement.
+    const cached = this.#cache.get(query)
+    if (cached !== undefined) return this.#execute(this.#take(query), bindings, integers)
+    let at = 0
+    for (;;) {
+      requireFits(query, at)
+      const end = findStatementEnd(query, at)
+      if (end === undefined) throw new Error('SQL code did not contain a statement.')
+      const prepared = this.#take(query.slice(at, end))
+      at = skipBlanks(query, end)
+      if (at === query.length) return this.#execute(prepared, bindings, integers)
+      if (prepared.parameters.length > 0) {
         throw new Error(
           'When executing multiple SQL statements in a single call, only the last statement can have parameters.',
         )
       }
-      this.#execute(sql, [])
+      this.#execute(prepared, [], integers).end()
     }
-    if (countParameters(last) !== bindings.length) {
-      throw new Error('Wrong number of parameter bindings for SQL query.')
-    }
-    return this.#execute(last, bindings)
+  }
+
+  /** Something was rolled back, the schema perhaps with it. */
+  rolledBack(): void {
+    this.#schema += 1
   }
 
   /** Drops every table, view, trigger and index of the user. */
@@ -121,77 +145,173 @@ export class SqlDatabase {
     }
   }
 
-  #execute(sql: string, bindings: readonly Binding[]): SqlResult {
-    const prepared = this.#take(sql)
+  /** Runs one step of a read. */
+  step<T>(prepared: Prepared, run: () => T): T {
+    return this.#translate(() =>
+      this.#run({ writes: false, run: () => this.#judge(prepared, run) }),
+    )
+  }
+
+  /** What the columns are called, once the statement has run: its first step may compile it anew. */
+  columnNames(prepared: Prepared): readonly string[] {
+    if (prepared.schema !== this.#schema) {
+      prepared.columnNames = prepared.statement.columns().map(({ name }) => name)
+      prepared.schema = this.#schema
+    }
+    return prepared.columnNames
+  }
+
+  /** Rows visited, or nearly so. */
+  countRead(run: Run): number {
+    return this.#count(run.returned, () => countRead(this.#db, run))
+  }
+
+  /** Entries written, or nearly so. */
+  countWritten(run: Run): number {
+    return this.#count(run.changes, () => countWritten(this.#db, run))
+  }
+
+  // What the statement was about may be gone, and its text with EXPLAIN before it too long.
+  #count(otherwise: number, count: () => number): number {
+    try {
+      return this.#run({ writes: false, run: count })
+    } catch (error) {
+      if (
+        this.#db.isOpen &&
+        error instanceof Error &&
+        / SQLITE_(?:ERROR|TOOBIG)/.test(error.message)
+      ) {
+        return otherwise
+      }
+      throw error
+    }
+  }
+
+  #execute(prepared: Prepared, bindings: readonly Binding[], integers: SqlIntegers): SqlRows {
+    if (prepared.parameters.length !== bindings.length) {
+      throw new Error('Wrong number of parameter bindings for SQL query.')
+    }
+    const given = prepared.hasNames ? byName(prepared.parameters, bindings) : bindings
+    return prepared.effects.writes
+      ? this.#write(prepared, given, integers)
+      : this.#read(prepared, given, integers)
+  }
+
+  // A statement that writes runs to its end at once: COMMIT must not meet it half done.
+  #write(prepared: Prepared, bindings: Bindings, integers: SqlIntegers): SqlRows {
+    const { statement, effects } = prepared
     return this.#translate(() =>
       this.#run({
-        writes: prepared.writes,
-        run: () =>
-          prepared.writes ? this.#runAll(prepared, bindings) : this.#runLazily(prepared, bindings),
+        writes: true,
+        run: () => {
+          const before = effects.changesSchema ? this.#readSchemaVersion() : 0
+          const run = (): { rows: unknown[][]; changes: number } => {
+            if (prepared.columnNames.length > 0) {
+              const rows = statement.all(...(bindings as Binding[])) as unknown as unknown[][]
+              return { rows, changes: effects.target === undefined ? 0 : rows.length }
+            }
+            const changes = Number(statement.run(...(bindings as Binding[])).changes)
+            return { rows: [], changes: effects.target === undefined ? 0 : changes }
+          }
+          const { rows, changes } = this.#judge(prepared, run)
+          const didChangeSchema = effects.changesSchema && this.#readSchemaVersion() !== before
+          if (didChangeSchema) this.#schema += 1
+          return new WrittenRows(this, {
+            columnNames: this.columnNames(prepared),
+            rows,
+            integers,
+            run: { sql: prepared.sql, effects, didChangeSchema, changes, returned: rows.length },
+          })
+        },
       }),
     )
   }
 
-  // A statement that writes runs to its end at once: COMMIT must not meet it half done.
-  #runAll(prepared: Prepared, bindings: readonly Binding[]): SqlResult {
-    const before = this.#totalChanges()
-    const rows = prepared.statement.all(...bindings) as unknown as unknown[][]
-    const rowsWritten = this.#totalChanges() - before
-    this.#giveBack(prepared)
-    let at = 0
-    return {
-      columnNames: prepared.columnNames,
-      rowsWritten,
-      next: () => {
-        const row = rows[at]
-        at += 1
-        return row?.map(toValue)
-      },
-    }
-  }
-
-  #runLazily(prepared: Prepared, bindings: readonly Binding[]): SqlResult {
-    const read = this.#reads.open(prepared.statement.iterate(...bindings))
-    let isOver = false
-    return {
-      columnNames: prepared.columnNames,
-      rowsWritten: 0,
-      next: () => {
-        if (isOver) return undefined
-        const row = this.#translate(() => this.#run({ writes: false, run: () => read.next() }))
-        if (row !== undefined) return row.map(toValue)
-        isOver = true
-        this.#giveBack(prepared)
-        return undefined
-      },
-    }
+  #read(prepared: Prepared, bindings: Bindings, integers: SqlIntegers): SqlRows {
+    const rows = this.#translate(() => prepared.statement.iterate(...(bindings as Binding[])))
+    prepared.isBusy = true
+    const read = this.#reads.open(rows, () => {
+      prepared.isBusy = false
+    })
+    return new LazyRows(this, { prepared, read, integers })
   }
 
   #take(sql: string): Prepared {
     const cached = this.#cache.get(sql)
-    if (cached !== undefined) {
-      this.#cache.delete(sql)
-      this.#cachedText -= sql.length
+    if (cached?.isBusy === false) {
+      // Last in the order: used now. Of no use while all have room.
+      if (this.#cachedText > cacheTextMax / 2) {
+        this.#cache.delete(sql)
+        this.#cache.set(sql, cached)
+      }
       return cached
     }
-    const judgement = { writes: false }
-    this.#judgement = judgement
-    try {
-      refuseTransactionControl(sql)
-      const statement = this.#translate(() => this.#db.prepare(sql))
-      statement.setReturnArrays(true)
-      statement.setReadBigInts(true)
-      if (judgement.writes && /\bDEFERRABLE\b/i.test(sql)) this.#mayFailAtCommit = true
-      const columnNames = statement.columns().map(({ name }) => name)
-      return { statement, sql, columnNames, writes: judgement.writes }
-    } finally {
-      this.#judgement = undefined
+    // One that is busy may stay so for ever: its cursor may have been forgotten.
+    const prepared = this.#prepare(sql)
+    // A change of the schema is asked for once; when it runs again, it has to be compiled anew anyway.
+    if (!prepared.effects.changesSchema) this.#keep(prepared)
+    return prepared
+  }
+
+  #prepare(sql: string): Prepared {
+    const effects = new SqlEffects()
+    const statement = this.#compile(sql, effects)
+    statement.setReturnArrays(true)
+    statement.setReadBigInts(true)
+    if (effects.changesSetting) this.#hasSettings = true
+    if (effects.defersChecks || (effects.changesSchema && /\bDEFERRABLE\b/i.test(sql))) {
+      this.#mayFailAtCommit = true
+    }
+    // It asks SQLite for no leave; in a transaction it is refused.
+    if (/^vacuum$/i.test(tokensOf(sql).next().value?.text ?? '')) effects.writes = true
+    const parameters = parametersOf(sql)
+    return {
+      statement,
+      sql,
+      parameters,
+      hasNames: parameters.some((name) => name !== undefined),
+      effects,
+      columnNames: statement.columns().map(({ name }) => name),
+      schema: this.#schema,
+      isBusy: false,
     }
   }
 
-  #giveBack(prepared: Prepared): void {
+  #compile(sql: string, effects: SqlEffects): StatementSync {
+    const judgedBefore = this.#judged
+    this.#judged = effects
+    try {
+      return this.#db.prepare(sql)
+    } catch (error) {
+      if (!isSqliteError(error)) throw error
+      if (effects.controlsTransaction && primaryCode(error) === codeAuth)
+        throw new Error(transactionRefusal)
+      throw new Error(this.#describe(error, sql))
+    } finally {
+      this.#judged = judgedBefore
+    }
+  }
+
+  #describe(error: SqliteError, sql: string): string {
+    if (primaryCode(error) === codeTooBig) return 'statement too long: SQLITE_TOOBIG'
+    const offset = findErrorOffset(sql, error.message, (variant) => this.#errorOf(variant))
+    return describeSqliteError(error, offset)
+  }
+
+  #errorOf(sql: string): string | undefined {
+    this.#judged = new SqlEffects()
+    try {
+      this.#db.prepare(sql)
+      return undefined
+    } catch (error) {
+      if (isSqliteError(error)) return error.message
+      throw error
+    }
+  }
+
+  #keep(prepared: Prepared): void {
+    if (!this.#cache.has(prepared.sql)) this.#cachedText += prepared.sql.length
     this.#cache.set(prepared.sql, prepared)
-    this.#cachedText += prepared.sql.length
     for (const sql of this.#cache.keys()) {
       if (this.#cachedText <= cacheTextMax) break
       this.#cache.delete(sql)
@@ -199,8 +319,17 @@ export class SqlDatabase {
     }
   }
 
-  #totalChanges(): number {
-    return Number((this.#changes.get() as { n: number }).n)
+  #judge<T>({ effects }: Prepared, run: () => T): T {
+    this.#judged = effects
+    try {
+      return run()
+    } finally {
+      this.#judged = undefined
+    }
+  }
+
+  #readSchemaVersion(): number {
+    return Number(this.#schemaVersion.get()?.['schema_version'])
   }
 
   #translate<T>(act: () => T): T {
@@ -211,128 +340,32 @@ export class SqlDatabase {
       throw error
     }
   }
-
-  #authorize(
-    action: number,
-    first: string | null,
-    second: string | null,
-    _database: string | null,
-    _trigger: string | null,
-  ): number {
-    if (this.#judgement === undefined) return constants.SQLITE_OK
-    if (isOwnName(first) || isOwnName(second)) return constants.SQLITE_DENY
-    switch (action) {
-      case constants.SQLITE_SELECT:
-      case constants.SQLITE_READ:
-      case constants.SQLITE_RECURSIVE:
-        return constants.SQLITE_OK
-      case constants.SQLITE_FUNCTION:
-        return allowIf(!deniedFunction.test(second ?? ''))
-      case constants.SQLITE_PRAGMA:
-        return this.#authorizePragma(first ?? '', second)
-      case constants.SQLITE_CREATE_VTABLE:
-        this.#judgement.writes = true
-        return allowIf(allowedModules.has((second ?? '').toLowerCase()))
-      default:
-        this.#judgement.writes = true
-        return allowIf(!deniedActions.has(action))
-    }
-  }
-
-  #authorizePragma(name: string, value: string | null): number {
-    const pragma = name.toLowerCase()
-    if (readPragmas.has(pragma)) return allowIf(value === null)
-    if (!switchPragmas.has(pragma) && !queryPragmas.has(pragma)) return constants.SQLITE_DENY
-    if (switchPragmas.has(pragma) && value !== null) this.#hasSettings = true
-    if (pragma === 'defer_foreign_keys' && this.#judgement !== undefined) {
-      // It lasts until the next COMMIT, so there must be a transaction.
-      this.#judgement.writes = true
-      this.#mayFailAtCommit = true
-    }
-    return constants.SQLITE_OK
-  }
 }
 
-const readPragmas: ReadonlySet<string> = new Set(['data_version', 'page_size'])
-const switchPragmas: ReadonlySet<string> = new Set([
-  'case_sensitive_like',
-  'defer_foreign_keys',
-  'foreign_keys',
-  'ignore_check_constraints',
-  'legacy_alter_table',
-  'recursive_triggers',
-  'reverse_unordered_selects',
-])
-const queryPragmas: ReadonlySet<string> = new Set([
-  'foreign_key_check',
-  'foreign_key_list',
-  'index_info',
-  'index_list',
-  'index_xinfo',
-  'optimize',
-  'quick_check',
-  'table_info',
-  'table_list',
-  'table_xinfo',
-])
-const allowedModules: ReadonlySet<string> = new Set(['fts5', 'fts5vocab', 'rtree', 'rtree_i32'])
-const deniedFunction = /^(sqlite_|load_extension$|fts3_tokenizer$)/i
-const deniedActions: ReadonlySet<number> = new Set([
-  constants.SQLITE_ATTACH,
-  constants.SQLITE_DETACH,
-  constants.SQLITE_CREATE_TEMP_INDEX,
-  constants.SQLITE_CREATE_TEMP_TABLE,
-  constants.SQLITE_CREATE_TEMP_TRIGGER,
-  constants.SQLITE_CREATE_TEMP_VIEW,
-  constants.SQLITE_DROP_TEMP_INDEX,
-  constants.SQLITE_DROP_TEMP_TABLE,
-  constants.SQLITE_DROP_TEMP_TRIGGER,
-  constants.SQLITE_DROP_TEMP_VIEW,
-  constants.SQLITE_SAVEPOINT,
-  constants.SQLITE_TRANSACTION,
-])
+type Bindings = readonly (Binding | Record<string, Binding>)[]
 
-function allowIf(condition: boolean): number {
-  return condition ? constants.SQLITE_OK : constants.SQLITE_DENY
+// node:sqlite takes named parameters by name and the others by position.
+function byName(
+  parameters: readonly (string | undefined)[],
+  bindings: readonly Binding[],
+): Bindings {
+  const named: Record<string, Binding> = {}
+  const others = bindings.filter((value, i) => {
+    const name = parameters[i]
+    if (name !== undefined) named[name] = value
+    return name === undefined
+  })
+  return [named, ...others]
 }
 
-function isOwnName(name: string | null): boolean {
-  return name !== null && name.slice(0, 4).toLowerCase() === '_cf_'
+function requireFits(query: string, from: number): void {
+  if (3 * (query.length - from) <= textBytesMax) return
+  if (Buffer.byteLength(query.slice(from)) <= textBytesMax) return
+  throw new Error('statement too long: SQLITE_TOOBIG')
 }
 
-function refuseTransactionControl(sql: string): void {
-  const bare = sql.replace(/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, '')
-  if (!/^(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b/i.test(bare)) return
-  throw new Error(
-    "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing.",
-  )
-}
-
-function toBinding(value: unknown): Binding {
-  switch (typeof value) {
-    case 'number':
-    case 'string':
-      return value
-    case 'undefined':
-      return null
-    case 'bigint':
-      throw new TypeError('Cannot convert a BigInt value to a number')
-    default:
-      if (value === null) return null
-      if (value instanceof ArrayBuffer) return new Uint8Array(value)
-      if (ArrayBuffer.isView(value)) {
-        return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      }
-      return String(value)
-  }
-}
-
-// Integers are read as BigInt, which cannot overflow, and given as the reference gives them.
-function toValue(value: unknown): SqlValue {
-  if (typeof value === 'bigint') return Number(value)
-  if (value instanceof Uint8Array) {
-    const { buffer, byteOffset, byteLength } = value
-    return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
-  }
-  return value as number | string | null
+function skipBlanks(query: string, from: number): number {
+  let at = from
+  while (at < query.length && ' \t\n\v\f\r'.includes(query.charAt(at))) at += 1
+  return at
 }

@@ -1,3 +1,4 @@
+import type { ObjectDatabase } from './object-database.ts'
 import type { Scopes } from './transaction-scope.ts'
 
 /**
@@ -6,13 +7,14 @@ import type { Scopes } from './transaction-scope.ts'
  * each can be undone on its own.
  */
 export class SqlPart {
-  readonly #exec: (sql: string) => void
+  readonly #database: () => ObjectDatabase
   #isOpen = false
   #hasEarlierTurns = false
   #hasTurnSavepoint = false
 
-  constructor(exec: (sql: string) => void) {
-    this.#exec = exec
+  /** @param database opens it if need be */
+  constructor(database: () => ObjectDatabase) {
+    this.#database = database
   }
 
   get isOpen(): boolean {
@@ -21,26 +23,26 @@ export class SqlPart {
 
   enter(scopes: Scopes): void {
     if (!this.#isOpen) {
-      this.#exec('BEGIN')
+      this.#database().db.exec('BEGIN')
       this.#isOpen = true
     } else if (this.#hasEarlierTurns && !this.#hasTurnSavepoint) {
-      this.#exec('SAVEPOINT turn')
+      this.#database().db.exec('SAVEPOINT turn')
       this.#hasTurnSavepoint = true
     }
     for (const scope of scopes.withoutSql()) {
-      this.#exec(`SAVEPOINT ${scope.savepoint}`)
+      this.#database().db.exec(`SAVEPOINT ${scope.savepoint}`)
       scope.isInSql = true
     }
   }
 
   turnEnded(): void {
-    if (this.#hasTurnSavepoint) this.#exec('RELEASE turn')
+    if (this.#hasTurnSavepoint) this.#database().db.exec('RELEASE turn')
     this.#hasTurnSavepoint = false
     this.#hasEarlierTurns = this.#isOpen
   }
 
   turnAborted(): void {
-    if (this.#hasTurnSavepoint) this.#exec('ROLLBACK TO turn; RELEASE turn')
+    if (this.#hasTurnSavepoint) this.#database().rollBack('ROLLBACK TO turn; RELEASE turn')
     else if (!this.#hasEarlierTurns) this.rollBack()
     this.#hasTurnSavepoint = false
   }
@@ -48,7 +50,7 @@ export class SqlPart {
   rollBack(): void {
     if (!this.#isOpen) return
     this.ended()
-    this.#exec('ROLLBACK')
+    this.#database().rollBack('ROLLBACK')
   }
 
   /** SQLite's transaction is over, whether it was committed or lost. */

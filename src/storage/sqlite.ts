@@ -209,12 +209,16 @@ const extendedCodes: Readonly<Record<number, string>> = {
   3091: 'CONSTRAINT_DATATYPE',
 }
 
-/** The text that the reference gives an SQLite error: message, code, and extended code if it says more. */
-export function describeSqliteError(error: SqliteError): string {
+/**
+ * The text that the reference gives an SQLite error: message, place in the statement, code, and extended
+ * code if it says more.
+ */
+export function describeSqliteError(error: SqliteError, offset?: number): string {
   const primary = primaryCodes[primaryCode(error)] ?? String(primaryCode(error))
   const extended = extendedCodes[error.errcode]
   const more = extended === undefined ? '' : ` (extended: SQLITE_${extended})`
-  return `${error.message}: SQLITE_${primary}${more}`
+  const place = offset === undefined ? '' : ` at offset ${offset}`
+  return `${error.message}${place}: SQLITE_${primary}${more}`
 }
 
 /** SQLite rolls the whole transaction back on its own for these: the database cannot go on. */

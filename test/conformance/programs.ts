@@ -50,8 +50,16 @@ export const programs: readonly Program[] = [
   },
   {
     name: 'storage-edges',
-    isRequired: false,
-    asks: [{ path: '/edge', recording: 'expected.json', variable: ['.dbsize'] }],
+    isRequired: true,
+    asks: [
+      {
+        path: '/edge',
+        recording: 'expected.json',
+        variable: ['.dbsize'],
+        // Bookmarks are yet to come.
+        intended: [/^\.getbm$/, /^\.pitr$/],
+      },
+    ],
   },
   {
     name: 'api-errors',
@@ -60,7 +68,7 @@ export const programs: readonly Program[] = [
   },
   {
     name: 'sql-cursors',
-    isRequired: false,
+    isRequired: true,
     asks: [{ path: '/', recording: 'expected.json' }],
   },
   {

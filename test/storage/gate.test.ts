@@ -54,7 +54,10 @@ class Bench {
       ended: () => {},
       report: (message, error) => assert.fail(`${message}: ${String(error)}`),
     })
-    this.storage = new DurableObjectStorage(this.incarnation, { deleteAllDeletesAlarm: true })
+    this.storage = new DurableObjectStorage(this.incarnation, {
+      deleteAllDeletesAlarm: true,
+      hasSql: true,
+    })
     return [this.incarnation, this.storage]
   }
 

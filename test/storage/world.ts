@@ -146,7 +146,10 @@ export class World {
       ended: () => {},
       report: (_message, error) => this.#violated(error as Error),
     })
-    this.#storage = new DurableObjectStorage(this.#incarnation, { deleteAllDeletesAlarm: true })
+    this.#storage = new DurableObjectStorage(this.#incarnation, {
+      deleteAllDeletesAlarm: true,
+      hasSql: true,
+    })
   }
 
   /** @throws the first violation */

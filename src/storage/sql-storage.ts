@@ -1,0 +1,221 @@
+import { definePlatformClass, illegalInvocation, wrongParameter } from '../base/index.ts'
+import type { ObjectStore } from './object-store.ts'
+import type { SqlRows } from './sql-rows.ts'
+import type { SqlIntegers, SqlValue } from './sql-values.ts'
+
+export type SqlRow = Record<string, SqlValue>
+
+/** `ctx.storage.sql` (reference 1.10). */
+export class SqlStorage {
+  readonly #store: ObjectStore
+  readonly #access: () => void
+  #integers: SqlIntegers = 'number'
+
+  /** @param access is called first in every operation; it throws when the program may not */
+  constructor(store: ObjectStore, access: () => void) {
+    this.#store = store
+    this.#access = access
+  }
+
+  get Cursor(): typeof Cursor {
+    return Cursor
+  }
+
+  get Statement(): typeof Statement {
+    return Statement
+  }
+
+  /** Bytes in use by the database. */
+  get databaseSize(): number {
+    this.#access()
+    return this.#store.databaseSize
+  }
+
+  /**
+   * Ours, not the reference's. `'bigint'`: from now on every INTEGER of this object comes as a BigInt and a
+   * BigInt may be bound, so that 64 bits pass without loss. `'number'`, as on the reference, without it. It
+   * lasts as long as the instance.
+   */
+  get integers(): SqlIntegers {
+    return this.#integers
+  }
+
+  set integers(integers: SqlIntegers) {
+    if (integers !== 'number' && integers !== 'bigint') {
+      throw new TypeError(
+        `Cannot set sql.integers: '${String(integers)}' is unknown, wanted 'number' or 'bigint'`,
+      )
+    }
+    this.#integers = integers
+  }
+
+  /**
+   * Runs `query` up to the first row of its last statement, to which `values` belong.
+   *
+   * @throws Error with SQLite's text, as the reference gives it
+   */
+  exec(query: string, ...values: unknown[]): Cursor {
+    if (!(#store in Object(this))) throw illegalInvocation()
+    this.#access()
+    if (query === undefined) throw wrongParameter('SqlStorage', 'exec', 1, 'String')
+    const rows = this.#store.sql.exec(`${query}`, values, this.#integers)
+    return new Cursor(new Source(rows, this.#access))
+  }
+}
+
+let takeRow: (cursor: Cursor) => SqlValue[] | undefined
+
+// What a cursor is made of; programs have none, so they can make no cursor.
+class Source {
+  readonly rows: SqlRows
+  readonly access: () => void
+
+  constructor(rows: SqlRows, access: () => void) {
+    this.rows = rows
+    this.access = access
+  }
+}
+
+/** The rows of a query; stays usable in later turns, one row ahead. */
+export class Cursor {
+  readonly #rows: SqlRows
+  readonly #access: () => void
+  readonly #names: string[]
+  #ahead: SqlValue[] | undefined
+
+  /** @internal */
+  constructor(...given: unknown[]) {
+    const [source] = given
+    if (!(source instanceof Source)) throw new TypeError('Illegal constructor')
+    this.#rows = source.rows
+    this.#access = source.access
+    this.#names = [...source.rows.columnNames]
+    this.#ahead = source.rows.next()
+  }
+
+  get columnNames(): string[] {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    return this.#names
+  }
+
+  /** Rows visited, as nearly as can be told: see docs/design/storage.md. */
+  get rowsRead(): number {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    this.#access()
+    return this.#rows.rowsRead
+  }
+
+  /** Entries written to tables and indexes, as nearly as can be told. */
+  get rowsWritten(): number {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    this.#access()
+    return this.#rows.rowsWritten
+  }
+
+  next(): IteratorResult<SqlRow, undefined> {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    const values = this.#take()
+    return values === undefined
+      ? { done: true, value: undefined }
+      : { done: false, value: this.#toRow(values) }
+  }
+
+  toArray(): SqlRow[] {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    const rows: SqlRow[] = []
+    for (let values = this.#take(); values !== undefined; values = this.#take()) {
+      rows.push(this.#toRow(values))
+    }
+    return rows
+  }
+
+  /** @throws Error unless there is exactly one row left; then none is */
+  one(): SqlRow {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    const values = this.#take()
+    if (values === undefined) {
+      throw new Error('Expected exactly one result from SQL query, but got no results.')
+    }
+    if (this.#ahead !== undefined) {
+      this.#ahead = undefined
+      this.#rows.end()
+      throw new Error('Expected exactly one result from SQL query, but got multiple results.')
+    }
+    return this.#toRow(values)
+  }
+
+  /** The rows as arrays, duplicate column names kept. */
+  raw(): RawIterator {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    return new RawIterator(this)
+  }
+
+  [Symbol.iterator](): RowIterator {
+    if (!(#rows in Object(this))) throw illegalInvocation()
+    return new RowIterator(this)
+  }
+
+  #take(): SqlValue[] | undefined {
+    this.#access()
+    const values = this.#ahead
+    if (values !== undefined) this.#ahead = this.#rows.next()
+    return values
+  }
+
+  #toRow(values: readonly SqlValue[]): SqlRow {
+    const names = this.#names
+    const row: SqlRow = {}
+    for (let i = 0; i < names.length; i += 1) row[names[i] as string] = values[i] as SqlValue
+    return row
+  }
+
+  static {
+    takeRow = (cursor) => cursor.#take()
+  }
+}
+
+/** The rows of a cursor as objects; what it takes the cursor no longer has. */
+export class RowIterator extends Iterator<SqlRow, undefined> {
+  readonly #cursor: Cursor
+
+  /** @internal */
+  constructor(cursor: Cursor) {
+    super()
+    this.#cursor = cursor
+  }
+
+  next(): IteratorResult<SqlRow, undefined> {
+    if (!(#cursor in Object(this))) throw illegalInvocation()
+    return this.#cursor.next()
+  }
+}
+
+/** The rows of a cursor as arrays. */
+export class RawIterator extends Iterator<SqlValue[], undefined> {
+  readonly #cursor: Cursor
+
+  /** @internal */
+  constructor(cursor: Cursor) {
+    super()
+    this.#cursor = cursor
+  }
+
+  next(): IteratorResult<SqlValue[], undefined> {
+    if (!(#cursor in Object(this))) throw illegalInvocation()
+    const value = takeRow(this.#cursor)
+    return value === undefined ? { done: true, value: undefined } : { done: false, value }
+  }
+}
+
+/** What `prepare()` gives on the reference, to its experiments alone: nobody can make one here. */
+export class Statement {
+  constructor() {
+    throw new TypeError('Illegal constructor')
+  }
+}
+
+definePlatformClass(SqlStorage, 'SqlStorage')
+definePlatformClass(Cursor, 'Cursor')
+definePlatformClass(Statement, 'Statement')
+definePlatformClass(RowIterator, 'RowIterator')
+definePlatformClass(RawIterator, 'RawIterator')
