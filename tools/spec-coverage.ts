@@ -36,7 +36,7 @@ for (const { path, text } of tests) {
 }
 for (const { path, text } of read(['src/**/*.ts'])) {
   for (const [, id = ''] of text.matchAll(
-    /\[((?:IG|CS|OG|TN|EG|GL|OB|ST|CL|NM|KC|SM|WS|EX|FC)\d+)[,\]]/g,
+    /\[((?:IG|CS|OG|TN|EG|GL|OB|ST|CL|NM|KC|SM|WS|EX|FC|RP)\d+)[,\]]/g,
   )) {
     if (!rules.has(id)) problems.push(`${path}: a comment quotes ${id}, which no spec defines`)
   }

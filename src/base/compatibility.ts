@@ -13,6 +13,10 @@ export interface Compatibility {
   readonly dispatchesDespiteErrors: boolean
   /** `deleteAll()` deletes the alarm too. */
   readonly deleteAllDeletesAlarm: boolean
+  /** Stubs in arguments of RPC calls stay the caller's; before, they became the callee's. */
+  readonly duplicatesStubs: boolean
+  /** Own properties of errors travel with them. */
+  readonly enhancedErrors: boolean
   /** `workerd:unsafe` can be imported. */
   readonly unsafeModule: boolean
   /** `ctx.exports` is there. */
@@ -48,6 +52,12 @@ export function compatibilityOf(date: string, flags: readonly string[]): Compati
       '2026-02-24',
       'delete_all_deletes_alarm',
       'delete_all_preserves_alarm',
+    ),
+    duplicatesStubs: since('2026-01-20', 'rpc_params_dup_stubs', 'rpc_params_transfer_stubs'),
+    enhancedErrors: since(
+      '2026-04-21',
+      'enhanced_error_serialization',
+      'legacy_error_serialization',
     ),
     unsafeModule: flags.includes('unsafe_module'),
     ctxExports: since('2025-11-17', 'enable_ctx_exports', 'disable_ctx_exports'),

@@ -13,7 +13,9 @@ export interface InboundCall {
   /** Makes of the value what may leave: a copy with stubs in place of what stays here. */
   pack(value: unknown): unknown
   reply(packed: unknown): void
-  fail(error: Error): void
+  fail(error: unknown): void
+  /** The code has thrown; called in its turn, before the error waits at the gate. */
+  threw?(): void
 }
 
 /** Who takes calls: an incarnation, a request of the stateless worker, an object not yet awake. */
@@ -60,7 +62,7 @@ export function sendCall<T>(
       try {
         rootContext(() => findCallee().deliver(inbound, entry))
       } catch (error) {
-        inbound.fail(error as Error)
+        inbound.fail(error)
       }
     }
     if (caller === undefined) send()
@@ -69,14 +71,16 @@ export function sendCall<T>(
   })
 }
 
-function callerHere(): Owner | undefined {
+/** The owner of the code that calls a stub now. */
+export function callerHere(): Owner | undefined {
   const turnOwner = currentTurn()?.owner
   const owner = codeOwner.getStore() ?? turnOwner
   if (owner !== undefined && owner !== turnOwner) owner.countStray('a call through a stub')
   return owner
 }
 
-function answerTo(caller: Owner | undefined): (run: () => void) => void {
+/** How host code lets a caller's code go on: by an event in the section that is in force now. */
+export function answerTo(caller: Owner | undefined): (run: () => void) => void {
   if (caller === undefined) return (run) => run()
   const entry = caller.entry()
   caller.waitStarted()

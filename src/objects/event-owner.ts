@@ -1,5 +1,5 @@
 import { Ring, RingMember } from '../base/index.ts'
-import { copyError, isLookupError } from '../rpc/index.ts'
+import { copyError, copyThrown, type ExportReason, type Held, lookupKind } from '../rpc/index.ts'
 import { type Entry, Owner } from '../turns/index.ts'
 import type { Callee, InboundCall } from './call.ts'
 
@@ -20,6 +20,9 @@ class Delivery extends RingMember {
 export abstract class EventOwner extends Owner implements Callee {
   // Calls delivered and not answered; an answer that waits at the output gate is still in here.
   readonly #inFlight = new Ring<Delivery>()
+  // [RP14] What the code of this owner has references to; given up when it is over.
+  #holds: Ring<Held> | undefined
+  #isOver = false
 
   /** Hex id of the object, for errors that its code throws; undefined for the stateless worker. */
   protected abstract readonly objectId: string | undefined
@@ -32,6 +35,53 @@ export abstract class EventOwner extends Owner implements Callee {
 
   get hasCalls(): boolean {
     return !this.#inFlight.isEmpty
+  }
+
+  /** Its code runs no more: what it exported cannot be called. */
+  get isOver(): boolean {
+    return this.#isOver || this.broken !== undefined
+  }
+
+  /** Takes note of a reference that this owner's code gets. */
+  adopt(held: Held): void {
+    if (this.isOver) {
+      held.release()
+      return
+    }
+    this.#holds ??= new Ring()
+    this.#holds.add(held)
+  }
+
+  /** A stub of this owner's was not disposed of: told once for each place that they come from. */
+  warnForgotten(what: string): void {
+    if (this.isOver || forgotten.has(what) || forgotten.size === forgottenMax) return
+    forgotten.add(what)
+    this.warn(
+      new Error(
+        `${what} was not disposed of by ${this.label}: the other side keeps what is behind it until the garbage is collected, which may take arbitrarily long. Call its [Symbol.dispose](), or declare it with \`using\``,
+      ),
+    )
+  }
+
+  /** Something that the developer should see. */
+  protected abstract warn(warning: Error): void
+
+  /** Whether a value that others can call keeps this owner from being over. */
+  staysFor(_reason: ExportReason): boolean {
+    return true
+  }
+
+  /** A call has its answer. */
+  protected answered(): void {}
+
+  /** Nothing of this owner runs any more, though nothing broke. */
+  protected setOver(): void {
+    this.#isOver = true
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    for (const held of this.#holds?.drain() ?? []) held.release()
   }
 
   deliver(call: InboundCall, entry: Entry = this.rootEntry()): void {
@@ -57,6 +107,7 @@ export abstract class EventOwner extends Owner implements Callee {
       const remote = call.kind === 'fetch'
       call.fail(copyError(error, { remote, durableObjectReset: this.objectId !== undefined }))
     }
+    this.#letGo()
     return true
   }
 
@@ -81,18 +132,21 @@ export abstract class EventOwner extends Owner implements Callee {
     try {
       packed = call.pack(value)
     } catch (error) {
-      this.#threw(delivery, error)
+      this.#threw(delivery, error, 'the runtime')
       return
     }
     this.#answer(delivery, () => call.reply(packed))
   }
 
-  #threw(delivery: Delivery, error: unknown): void {
+  #threw(delivery: Delivery, error: unknown, by: 'the runtime' | 'code' = 'code'): void {
     const { call } = delivery
-    const ofUser = call.kind === 'rpc' && this.objectId !== undefined && !isLookupError(error)
-    const copy = copyError(error, {
-      remote: true,
-      ...(ofUser ? { durableObjectId: this.objectId } : {}),
+    call.threw?.()
+    const lookup = lookupKind(error)
+    const ofUser = call.kind === 'rpc' && by === 'code' && lookup !== 'entrypoint'
+    const copy = copyThrown(error, {
+      remote: lookup === undefined || !ofUser ? true : 'first',
+      durableObjectId: ofUser ? this.objectId : undefined,
+      isMessageOnly: !this.compatibility.enhancedErrors,
     })
     this.#answer(delivery, () => call.fail(copy))
   }
@@ -103,12 +157,18 @@ export abstract class EventOwner extends Owner implements Callee {
     if (!delivery.isLinked) return
     this.egress({
       released: () => {
-        if (delivery.unlink()) send()
+        if (!delivery.unlink()) return
+        send()
+        this.answered()
       },
       dropped: () => {},
     })
   }
 }
+
+// The places from which forgotten stubs came, of all owners.
+const forgotten = new Set<string>()
+const forgottenMax = 1000
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false

@@ -155,6 +155,7 @@ export class Incarnation extends EventOwner {
     assert(this.isIdle, `${this.label} is evicted while something is under way`)
     this.sockets.instanceDropped()
     this.store.setListener(undefined)
+    this.setOver()
   }
 
   /** @throws the error that broke this incarnation, if any */
@@ -256,6 +257,10 @@ export class Incarnation extends EventOwner {
 
   protected rootEntry(): Entry {
     return this.#rootEntry
+  }
+
+  protected warn(warning: Error): void {
+    this.#options.report('Warning', warning)
   }
 
   protected override strayed(operation: string): void {

@@ -1,5 +1,5 @@
 import type { Compatibility } from '../base/index.ts'
-import { copyError } from '../rpc/index.ts'
+import { copyError, type ExportReason } from '../rpc/index.ts'
 import type { Entry, Outgoing } from '../turns/index.ts'
 import { codeOwner, pump } from '../turns/index.ts'
 import { EventOwner } from './event-owner.ts'
@@ -51,7 +51,37 @@ export class WorkerRequest extends EventOwner {
 
   /** Keeps the request's work going after its answer; errors are reported. */
   waitUntil(promise: unknown): void {
-    Promise.resolve(promise).catch((error: unknown) => this.#report(error))
+    this.waitStarted()
+    Promise.resolve(promise).then(
+      () => this.waitEnded(),
+      (error: unknown) => {
+        this.#report(error)
+        this.waitEnded()
+      },
+    )
+  }
+
+  override waitEnded(): void {
+    super.waitEnded()
+    this.#endIfIdle()
+  }
+
+  // Who calls a worker may keep what it returned; what a worker passes out does not prolong its request.
+  override staysFor(reason: ExportReason): boolean {
+    return reason === 'result'
+  }
+
+  protected override answered(): void {
+    this.#endIfIdle()
+  }
+
+  // [RP14] A request is over when it is answered and nothing that it started is under way.
+  #endIfIdle(): void {
+    if (!this.hasCalls && !this.hasWaits && !this.isOver) this.setOver()
+  }
+
+  protected warn(warning: Error): void {
+    this.#report(warning)
   }
 
   /** Ends this request: calls that have no answer yet fail with `reason`. */

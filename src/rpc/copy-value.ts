@@ -1,121 +1,92 @@
-import { copyError } from './errors.ts'
-import { passFurther } from './passable.ts'
-import { isPlainObject } from './rpc-target.ts'
-import { stubTarget } from './stub.ts'
+import { types } from 'node:util'
+
+// A number is 9 bytes, a length up to 5, each with a tag, and a property has its name before it.
+const valueBytesMax = 16
 
 /**
- * Decides about values that are not plain data.
- *
- * @returns what the receiver gets in its place (a stub, a stream, a copy), or undefined when the
- *   value is not of a kind that can be passed
+ * Makes deep copies as structured clone would, in one walk that lets whoever extends it decide about
+ * what is not plain data. Cycles and shared references are kept, over all that one copier copies.
  */
-export type PassSpecial = (value: object) => unknown
-
-/**
- * A deep copy of `value` as structured clone would make it, in one walk that also replaces what
- * is passed by reference. Cycles and shared references are kept.
- *
- * @throws DataCloneError (a DOMException) with the reference's text for what cannot be passed
- */
-export function copyValue(value: unknown, passSpecial: PassSpecial): unknown {
-  switch (typeof value) {
-    case 'object':
-      return value === null ? null : new Copier(passSpecial).copy(value)
-    case 'function':
-      return new Copier(passSpecial).copy(value)
-    case 'symbol':
-      throw dataCloneError(`${value.toString()} could not be cloned.`)
-    default:
-      return value
-  }
-}
-
-class Copier {
-  readonly #passSpecial: PassSpecial
+export abstract class Copier {
   readonly #copies = new Map<object, unknown>()
+  /** No fewer bytes than the copies take as a message, but for what `copySpecial` copies. */
+  protected bytesMax = 0
 
-  constructor(passSpecial: PassSpecial) {
-    this.#passSpecial = passSpecial
-  }
-
+  /** @throws DataCloneError (a DOMException) with the reference's text for what cannot be copied */
   copy(value: unknown): unknown {
+    this.bytesMax += valueBytesMax
+    if (typeof value === 'string') this.bytesMax += 2 * value.length
     if (typeof value === 'symbol') throw dataCloneError(`${value.toString()} could not be cloned.`)
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value
-    const known = this.#copies.get(value)
-    if (known !== undefined) return known
-    return this.#copyObject(value)
+    return this.#copies.get(value) ?? this.#copyObject(value)
   }
 
+  /** The copy of what is no plain object, list, Map or Set. */
+  protected abstract copySpecial(value: object): unknown
+
   #copyObject(value: object): unknown {
-    // A stub may look like a plain object.
-    if (typeof value !== 'function' && stubTarget(value) === undefined) {
+    if (typeof value !== 'function' && !types.isProxy(value)) {
       if (Array.isArray(value)) return this.#copyArray(value)
-      if (isPlainObject(value)) return this.#copyPlain(value)
+      if (Object.getPrototypeOf(value) === Object.prototype) return this.#copyProperties(value, {})
       if (value instanceof Map) return this.#copyMap(value)
       if (value instanceof Set) return this.#copySet(value)
     }
-    const special = this.#passSpecial(value)
-    if (special !== undefined) return this.#keep(value, special)
-    if (value instanceof Error) return this.#keep(value, copyError(value))
-    if (isCloneable(value)) return this.#keep(value, structuredClone(value))
-    const further = passFurther(value)
-    if (further !== undefined) return this.#keep(value, further)
-    if (value instanceof WeakMap || value instanceof WeakSet || value instanceof Promise) {
-      throw dataCloneError(`#<${value.constructor.name}> could not be cloned.`)
-    }
-    if (typeof value === 'function') {
-      throw dataCloneError(`${Function.prototype.toString.call(value)} could not be cloned.`)
-    }
-    const type = (value.constructor as { name?: string } | undefined)?.name ?? 'Object'
-    throw dataCloneError(
-      `Could not serialize object of type "${type}". This type does not support serialization.`,
-    )
-  }
-
-  #keep(value: object, copy: unknown): unknown {
+    const copy = this.copySpecial(value)
     this.#copies.set(value, copy)
     return copy
   }
 
+  // A slice has holes where the list has them, and only there: they are written in another way.
   #copyArray(values: readonly unknown[]): unknown[] {
-    const copy: unknown[] = new Array(values.length)
+    const isList = Object.getPrototypeOf(values) === Array.prototype
+    const copy: unknown[] = isList ? values.slice() : Array.from(values)
     this.#copies.set(values, copy)
-    for (let i = 0; i < values.length; i += 1) {
-      if (i in values) copy[i] = this.copy(values[i])
+    let count = 0
+    for (let i = 0; i < copy.length; i += 1) {
+      if (!(i in copy)) continue
+      copy[i] = this.copy(copy[i])
+      count += 1
     }
+    const keys = Object.keys(values)
+    if (keys.length > count) this.#copyInto(copy, values, keys.slice(count))
     return copy
   }
 
-  #copyPlain(value: object): object {
-    const copy: Record<string, unknown> = {}
+  #copyProperties(value: object, copy: object): object {
     this.#copies.set(value, copy)
-    for (const key of Object.keys(value)) {
+    this.#copyInto(copy, value, Object.keys(value))
+    return copy
+  }
+
+  #copyInto(copy: object, value: object, keys: readonly string[]): void {
+    for (const key of keys) {
+      this.bytesMax += 2 * key.length
       const inner = this.copy(Reflect.get(value, key))
       // `__proto__` as an own key must stay data.
       if (key === '__proto__') {
         const property = { value: inner, enumerable: true, configurable: true, writable: true }
         Object.defineProperty(copy, key, property)
-      } else copy[key] = inner
+      } else Reflect.set(copy, key, inner)
     }
-    return copy
   }
 
   #copyMap(value: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> {
     const copy = new Map<unknown, unknown>()
     this.#copies.set(value, copy)
-    for (const [key, inner] of value) copy.set(this.copy(key), this.copy(inner))
+    for (const [key, inner] of [...value]) copy.set(this.copy(key), this.copy(inner))
     return copy
   }
 
   #copySet(value: ReadonlySet<unknown>): Set<unknown> {
     const copy = new Set<unknown>()
     this.#copies.set(value, copy)
-    for (const inner of value) copy.add(this.copy(inner))
+    for (const inner of [...value]) copy.add(this.copy(inner))
     return copy
   }
 }
 
-function isCloneable(value: object): boolean {
+/** Data that structured clone copies by itself. */
+export function isCloneable(value: object): boolean {
   return (
     value instanceof Date ||
     value instanceof RegExp ||
@@ -124,11 +95,33 @@ function isCloneable(value: object): boolean {
     value instanceof Boolean ||
     value instanceof Number ||
     value instanceof String ||
-    value instanceof BigInt ||
-    value instanceof Blob
+    value instanceof BigInt
   )
 }
 
-function dataCloneError(message: string): DOMException {
-  return new DOMException(message, 'DataCloneError')
+/** As the reference makes them: what is an accessor in Node is an enumerable property of its own. */
+export function domException(message: string, name: string, stack?: string): DOMException {
+  const error = new DOMException(message, name)
+  const values = { code: error.code, name, message, stack: stack ?? error.stack }
+  Reflect.deleteProperty(error, 'stack')
+  for (const [key, value] of Object.entries(values)) {
+    Object.defineProperty(error, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+  }
+  return error
+}
+
+export function dataCloneError(message: string): DOMException {
+  return domException(message, 'DataCloneError')
+}
+
+/** The refusal of a value of a class that does not travel. */
+export function unserializable(type: string): DOMException {
+  return dataCloneError(
+    `Could not serialize object of type "${type}". This type does not support serialization.`,
+  )
 }

@@ -1,4 +1,9 @@
-import type { PassSpecial } from './copy-value.ts'
+/**
+ * Decides about values that are not plain data.
+ *
+ * @returns what the receiver gets in its place, or undefined when it is of another kind
+ */
+export type PassSpecial = (value: object) => unknown
 
 const passers = new Set<PassSpecial>()
 

@@ -1,10 +1,10 @@
 import type { Compatibility } from '../base/index.ts'
-import { rpcTarget, WorkerRequest } from '../objects/index.ts'
-import { copyValue, createObjectStub, lookupError, stubTarget } from '../rpc/index.ts'
+import { WorkerRequest } from '../objects/index.ts'
+import { copyProps, lookupError } from '../rpc/index.ts'
 import { ExecutionContext } from './execution-context.ts'
 import type { Constructor } from './object-class.ts'
 import type { ProjectScope } from './project-scope.ts'
-import { EntrypointStub, fetchThrough } from './service-stub.ts'
+import { createServiceStub, type Shell } from './service-stub.ts'
 
 /** An export of the project that takes requests: an object with handlers, or a WorkerEntrypoint. */
 export class Entrypoint {
@@ -45,11 +45,12 @@ export class Entrypoint {
    *
    * @param shell what the stub is a proxy of
    */
-  stub(props: unknown, shell: object = new EntrypointStub()): object {
-    const findCallee = (): WorkerRequest => this.newRequest(props)
-    const stub = createObjectStub(rpcTarget(findCallee), shell)
-    fetchThrough(stub, findCallee)
-    return stub
+  stub(props: unknown, shell?: Shell): object {
+    return createServiceStub(
+      () => this.newRequest(props),
+      () => {},
+      shell,
+    )
   }
 }
 
@@ -79,13 +80,4 @@ function handlerCalls(handler: object, env: object, ctx: ExecutionContext): obje
         Object.hasOwn(handler, name) ? { value: get(name), configurable: true } : undefined,
     },
   )
-}
-
-/**
- * A copy of props, with stubs in place: functions and RpcTargets may not be among them.
- *
- * @throws DataCloneError
- */
-export function copyProps(props: unknown): unknown {
-  return copyValue(props, (value) => (stubTarget(value) === undefined ? undefined : value))
 }

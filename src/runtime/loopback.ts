@@ -2,7 +2,8 @@
 // class for facets. Each can be called with props, as the reference's can (1.16).
 
 import { definePlatformClass, wrongParameter } from '../base/index.ts'
-import { copyProps, type Entrypoint } from './entrypoint.ts'
+import { copyProps, refusingCalls } from '../rpc/index.ts'
+import type { Entrypoint } from './entrypoint.ts'
 import { becomeNamespace, DurableObjectNamespace, type NamespaceParts } from './namespace.ts'
 import {
   becomeObjectClass,
@@ -17,13 +18,14 @@ class LoopbackDurableObjectNamespace extends DurableObjectNamespace {}
 class LoopbackDurableObjectClass extends DurableObjectClass {}
 
 definePlatformClass(LoopbackServiceStub, 'LoopbackServiceStub')
+refusingCalls(LoopbackServiceStub, 'Illegal constructor')
 definePlatformClass(LoopbackDurableObjectNamespace, 'LoopbackDurableObjectNamespace')
 definePlatformClass(LoopbackDurableObjectClass, 'LoopbackDurableObjectClass')
 
 /** `ctx.exports.<Entrypoint>`: a stub, and called with props a stub with those. */
 export function loopbackService(entrypoint: Entrypoint): object {
   const shell = callable(LoopbackServiceStub, (props) => entrypoint.stub(props))
-  return entrypoint.stub({}, shell)
+  return entrypoint.stub({}, { object: shell, type: 'LoopbackServiceStub', mayTravel: false })
 }
 
 /** `ctx.exports.<Class>` of a class with objects of its own. */

@@ -1,10 +1,10 @@
 import { definePlatformClass, illegalInvocation, wrongParameter } from '../base/index.ts'
 import { type IdFactory, ObjectId } from '../names/index.ts'
-import { DurableObject, rpcTarget } from '../objects/index.ts'
-import { createObjectStub, lookupError } from '../rpc/index.ts'
+import { DurableObject } from '../objects/index.ts'
+import { lookupError } from '../rpc/index.ts'
 import { checkGetOptions, jurisdictionOf, jurisdictionOption, textOf } from './namespace-options.ts'
 import type { ObjectClass, ObjectTable, Resident } from './object-table.ts'
-import { fetchThrough, ObjectStub } from './service-stub.ts'
+import { createServiceStub, ObjectStub } from './service-stub.ts'
 
 /** Answers where an object lives. The local answer is "here". */
 export interface ObjectRouter {
@@ -114,9 +114,8 @@ function createStub({ objectClass, router }: NamespaceParts, id: ObjectId): obje
     if (resident === undefined || resident.isRetired) resident = router.locate(objectClass, id)
     return resident
   }
-  const target = rpcTarget(findCallee, undefined, undefined, requireRpc)
-  const stub = createObjectStub(target, new ObjectStub(id))
-  fetchThrough(stub, findCallee)
+  const shell = { object: new ObjectStub(id), type: 'DurableObject', mayTravel: true }
+  const stub = createServiceStub(findCallee, requireRpc, shell)
   residents.set(stub, findCallee)
   return stub
 }

@@ -17,7 +17,14 @@ import {
   withLength,
 } from '../globals/index.ts'
 import type { ObjectId } from '../names/index.ts'
-import { type Callee, sendCall } from '../objects/index.ts'
+import {
+  type Callee,
+  GatedCapability,
+  InboundRpc,
+  type Receiver,
+  sendCall,
+} from '../objects/index.ts'
+import { createObjectStub, type Operation, refusingCalls } from '../rpc/index.ts'
 import { callFetch, packResponse } from './fetch-handler.ts'
 
 // Where the requests of a stub go. Keyed by what user code holds, which is a proxy of the class below.
@@ -58,7 +65,7 @@ export class ObjectStub extends ServiceStub {
 }
 
 /** What a stub of a worker's entrypoint is a proxy of. */
-export class EntrypointStub extends ServiceStub {
+class EntrypointStub extends ServiceStub {
   constructor() {
     super(maker)
   }
@@ -66,11 +73,52 @@ export class EntrypointStub extends ServiceStub {
 
 definePlatformClass(ServiceStub, 'ServiceStub')
 definePlatformClass(ObjectStub, 'DurableObject')
+refusingCalls(ObjectStub, 'Illegal constructor')
 definePlatformClass(EntrypointStub, 'ServiceStub')
 
-/** Says where requests through `stub` go. */
-export function fetchThrough(stub: object, findCallee: () => Callee): void {
+/** What a stub looks like besides its remote methods. */
+export interface Shell {
+  readonly object: object
+  readonly type: string
+  readonly mayTravel: boolean
+}
+
+/**
+ * A stub of an object or of a worker's entrypoint. Who gets it in a message gets a plain service stub.
+ *
+ * @param findCallee where calls go; asked at each call
+ * @param check throws, in the callee's turn, when an instance takes no calls
+ */
+export function createServiceStub(
+  findCallee: () => Callee,
+  check: (instance: object) => void,
+  shell: Shell = { object: new EntrypointStub(), type: 'ServiceStub', mayTravel: true },
+): object {
+  const capability = new CalleeCapability(findCallee, check)
+  const travel = shell.mayTravel ? () => createServiceStub(findCallee, check) : undefined
+  const stub = createObjectStub(capability, { shell: shell.object, type: shell.type, travel })
   callees.set(stub, findCallee)
+  return stub
+}
+
+/** An object, or an entrypoint of a worker, as what calls begin with. It lives without claims. */
+class CalleeCapability extends GatedCapability {
+  readonly #findCallee: () => Callee
+  readonly #receiver: Receiver
+
+  constructor(findCallee: () => Callee, check: (instance: object) => void) {
+    super()
+    this.#findCallee = findCallee
+    this.#receiver = { kind: 'entrypoint', check }
+  }
+
+  send(operation: Operation): void {
+    this.#findCallee().deliver(new InboundRpc(operation, this.#receiver))
+  }
+
+  retain(): void {}
+  release(): void {}
+  override dispose(): void {}
 }
 
 async function fetchFrom(

@@ -160,7 +160,7 @@ export class Shard {
       fail: (error) =>
         runAsHost(() => {
           this.#requestEnded()
-          fail(error)
+          fail(error instanceof Error ? error : new Error(String(error)))
         }),
     })
   }

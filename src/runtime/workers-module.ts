@@ -4,13 +4,13 @@
 import { wrongParameter } from '../base/index.ts'
 import { ownerHere } from '../globals/index.ts'
 import { DurableObject, Incarnation, WorkerRequest } from '../objects/index.ts'
-import { RpcTarget } from '../rpc/index.ts'
+import { RpcPromise, RpcProperty, RpcStub, RpcTarget } from '../rpc/index.ts'
 import { ExecutionContext } from './execution-context.ts'
 import { globalScopeError, type ScopeExports, scopeExports } from './project-scope.ts'
 import { ServiceStub } from './service-stub.ts'
 import { tracing } from './tracing.ts'
 
-export { DurableObject, RpcTarget, ServiceStub, tracing }
+export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, tracing }
 
 /** Base of a worker written as a class: `fetch` is called on a new instance for each request. */
 export class WorkerEntrypoint<Env = unknown> {

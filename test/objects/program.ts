@@ -18,6 +18,10 @@ const tell = (error: unknown): Told => {
   return { name, message, ...(error as object) }
 }
 
+const refusal = async (run: () => Promise<unknown>): Promise<unknown> => {
+  const { name, message } = (await outcome(run)) as { name: unknown; message: unknown }
+  return { name, message }
+}
 const outcome = async (run: () => Promise<unknown>): Promise<unknown> => {
   try {
     return await run()
@@ -164,8 +168,8 @@ export class Probe extends DurableObject<Env> {
       callback: await other.callBack((x: number) => x + this.log.length),
       target: await other.callTarget(new Doubler()),
       stub: await other.echoStub(other),
-      refused: await outcome(() => other.echo(Symbol('s'))),
-      instance: await outcome(() => other.echo(new (class Foo {})())),
+      refused: await refusal(() => other.echo(Symbol('s'))),
+      instance: await refusal(() => other.echo(new (class Foo {})())),
       error: tell(await other.echo(Object.assign(new RangeError('r'), { code: 7 }))),
     }
   }

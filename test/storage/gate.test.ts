@@ -69,7 +69,7 @@ class Bench {
       pack: (value) => value,
       reply: (value) =>
         this.log.push(`${name} answered${typeof value === 'string' ? ` ${value}` : ''}`),
-      fail: (error) => this.log.push(`${name} failed: ${error.message}`),
+      fail: (error) => this.log.push(`${name} failed: ${(error as Error).message}`),
     })
   }
 

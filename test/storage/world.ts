@@ -271,7 +271,7 @@ export class World {
       reply: finished,
       fail: (error) => {
         finished()
-        if (!this.#isBroken) this.#violated(error)
+        if (!this.#isBroken) this.#violated(error as Error)
       },
     })
   }

@@ -62,7 +62,10 @@ export function plain(value, around = []) {
     Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inner(part)]))
   if (Array.isArray(value)) return Array.from(value, inner)
   if (value instanceof Error) {
-    return { error: { name: value.name, message: value.message, ...entries() } }
+    const given = entries()
+    // Enumerable in a DOMException, and different in each runtime.
+    if ('stack' in given) given.stack = '<stack>'
+    return { error: { name: value.name, message: value.message, ...given } }
   }
   if (value instanceof Date) return { Date: inner(value.getTime()) }
   if (value instanceof Map) {
