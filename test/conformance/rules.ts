@@ -1,6 +1,6 @@
 // The rules of the reference that the corpus covers, read from rules/*.md, and what covers each.
 //
-// A line `- **R4.1** text` is a rule of section 1.4. It is covered by a case of the corpus whose key
+// A line `- **R4.1** text` is a rule of section 1.4, `- **S1** text` one of section 2. It is covered by a case of the corpus whose key
 // begins with its ID, or by what stands in brackets at its end: a rule of docs/spec, which has tests of
 // its own (`[OG2]`), or an answer of a program (`[gates: nested bcw]`, `[sockets 3: tags]`).
 
@@ -41,13 +41,13 @@ export function readRules(): Rule[] {
   const rules = new Map<string, Rule>()
   for (const path of globSync('rules/*.md', { cwd: here }).toSorted()) {
     const text = readFileSync(here + path, 'utf8')
-    const section = /^# (1\.\d+) /.exec(text)?.[1]
+    const section = /^# (1\.\d+|2) /.exec(text)?.[1]
     if (section === undefined) throw new Error(`${path}: its title begins with no section`)
     for (const item of text.split(/^- /m).slice(1)) {
-      const [, id = '', body = ''] = /^\*\*(R\d+\.\d+)\*\* ([^]+?)(?:\n\n|$)/.exec(item) ?? []
+      const [, id = '', body = ''] = /^\*\*((?:R\d+\.|S)\d+)\*\* ([^]+?)(?:\n\n|$)/.exec(item) ?? []
       if (id === '') throw new Error(`${path}: '${item.slice(0, 60)}' begins with no ID`)
       if (rules.has(id)) throw new Error(`${path}: ${id} is defined twice`)
-      if (`1.${id.slice(1).split('.')[0]}` !== section) {
+      if ((id.startsWith('S') ? '2' : `1.${id.slice(1).split('.')[0]}`) !== section) {
         throw new Error(`${path}: ${id} is not of section ${section}`)
       }
       const line = body.replaceAll(/\s+/g, ' ').trim()
@@ -65,7 +65,7 @@ export function readRules(): Rule[] {
 
 /** The IDs that a case asks about: `R4.1` and `R4.2` in 'R4.1 R4.2 gives …'. */
 export function rulesOf(caseKey: string): string[] {
-  return /^(?:R\d+\.\d+ )*/.exec(caseKey)?.[0].trim().split(' ').filter(Boolean) ?? []
+  return /^(?:(?:R\d+\.|S)\d+ )*/.exec(caseKey)?.[0].trim().split(' ').filter(Boolean) ?? []
 }
 
 /** What is wrong with the brackets of the rules and the IDs of the cases; empty when all is well. */
