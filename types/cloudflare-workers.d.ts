@@ -6,8 +6,11 @@ declare const scheduler: {
   wait(delayMs: number, options?: { signal?: AbortSignal }): Promise<void>
 }
 
+type DurableObjectJurisdiction = string
+
 interface DurableObjectId {
   readonly name?: string
+  readonly jurisdiction?: string
   toString(): string
   equals(other: DurableObjectId): boolean
 }
@@ -95,12 +98,24 @@ type DurableObjectStub<T = unknown> = RpcMethods<T> &
     readonly name?: string
   }
 
+interface DurableObjectNamespaceGetDurableObjectOptions {
+  locationHint?: string
+  routingMode?: 'primary-only'
+}
+
 interface DurableObjectNamespace<T = unknown> {
-  newUniqueId(): DurableObjectId
+  newUniqueId(options?: { jurisdiction?: DurableObjectJurisdiction }): DurableObjectId
   idFromName(name: string): DurableObjectId
   idFromString(hex: string): DurableObjectId
-  get(id: DurableObjectId, options?: { locationHint?: string }): DurableObjectStub<T>
-  getByName(name: string, options?: { locationHint?: string }): DurableObjectStub<T>
+  get(
+    id: DurableObjectId,
+    options?: DurableObjectNamespaceGetDurableObjectOptions,
+  ): DurableObjectStub<T>
+  getByName(
+    name: string,
+    options?: DurableObjectNamespaceGetDurableObjectOptions,
+  ): DurableObjectStub<T>
+  jurisdiction(jurisdiction: DurableObjectJurisdiction): DurableObjectNamespace<T>
 }
 
 interface DurableObjectGetOptions {
@@ -147,6 +162,8 @@ interface DurableObjectTransaction {
   setAlarm(time: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void>
   deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void>
   rollback(): void
+  /** Throws: everything is deleted outside of transactions. */
+  deleteAll(): never
 }
 
 type SqlStorageValue = ArrayBuffer | string | number | null
@@ -166,6 +183,9 @@ interface SqlStorage {
     ...values: unknown[]
   ): SqlStorageCursor<T>
   readonly databaseSize: number
+  /** The class of cursors, for `instanceof`. */
+  readonly Cursor: abstract new () => SqlStorageCursor<Record<string, SqlStorageValue>>
+  readonly Statement: abstract new () => object
 }
 
 interface SyncKvStorage {
@@ -175,13 +195,16 @@ interface SyncKvStorage {
   list<T = unknown>(options?: DurableObjectListOptions): Iterable<[string, T]>
 }
 
-interface DurableObjectStorage extends Omit<DurableObjectTransaction, 'rollback'> {
+interface DurableObjectStorage extends Omit<DurableObjectTransaction, 'rollback' | 'deleteAll'> {
   readonly sql: SqlStorage
   readonly kv: SyncKvStorage
   transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T>
   transactionSync<T>(closure: () => T): T
   deleteAll(options?: DurableObjectPutOptions): Promise<void>
   sync(): Promise<void>
+  getCurrentBookmark(): Promise<string>
+  getBookmarkForTime(time: number | Date): Promise<string>
+  onNextSessionRestoreBookmark(bookmark: string): Promise<string>
 }
 
 interface WebSocket {
@@ -213,8 +236,30 @@ interface Response {
   readonly webSocket?: WebSocket | null
 }
 
-interface DurableObjectState {
+interface FacetStartupOptions {
+  class: unknown
+  id?: DurableObjectId | string
+}
+
+/** Objects inside of this one, each with storage of its own. */
+interface DurableObjectFacets {
+  get<T = unknown>(
+    name: string,
+    getStartupOptions: () => FacetStartupOptions | Promise<FacetStartupOptions>,
+  ): RpcMethods<T> & Fetcher
+  abort(name: string, reason: unknown): void
+  delete(name: string): void
+  clone(source: string, target: string): void
+}
+
+interface DurableObjectState<Props = unknown> {
   readonly id: DurableObjectId
+  readonly props: Props
+  /** The classes that the worker exports, each as a namespace or a class for facets. */
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly facets: DurableObjectFacets
+  /** There are no containers. */
+  readonly container?: undefined
   readonly storage: DurableObjectStorage
   waitUntil(promise: Promise<unknown>): void
   acceptWebSocket(webSocket: WebSocket, tags?: string[]): void
@@ -229,9 +274,11 @@ interface DurableObjectState {
   abort(reason?: unknown, options?: { retryAlarm?: boolean }): void
 }
 
-interface ExecutionContext {
+interface ExecutionContext<Props = unknown> {
   waitUntil(promise: Promise<unknown>): void
   passThroughOnException(): void
+  readonly props: Props
+  readonly exports: Readonly<Record<string, unknown>>
 }
 
 /** What a worker exports by default. */
@@ -265,7 +312,30 @@ declare module 'cloudflare:workers' {
     readonly [rpcTargetBrand]: never
   }
   export const env: Record<string, unknown>
+  export const exports: Readonly<Record<string, unknown>>
   export function waitUntil(promise: Promise<unknown>): void
+  export function withEnv<T>(env: object, run: () => T): T
+  export function withExports<T>(exports: object, run: () => T): T
+  export function withEnvAndExports<T>(env: object, exports: object, run: () => T): T
+}
+
+declare module 'cloudflare:durable-objects' {
+  export const onHibernate: undefined
+  /** Marks methods that may be called again when the connection was lost. */
+  export function retryable(...methods: ((...values: never[]) => unknown)[]): void
+}
+
+declare module 'workerd:unsafe' {
+  interface EvictOptions {
+    webSockets?: 'hibernate' | 'close'
+  }
+  const unsafe: {
+    evict(stub: Fetcher, options?: EvictOptions): Promise<void>
+    evictAllDurableObjects(options?: EvictOptions): Promise<void>
+    abortAllDurableObjects(): Promise<void>
+    deleteAllDurableObjects(): Promise<void>
+  }
+  export default unsafe
 }
 
 declare module 'sluice/workers' {

@@ -2,12 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createRuntime } from '../../src/sluice/index.ts'
+import { readExpected } from '../conformance/corpus.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url))
+const root = join(here, '../..')
+const tsc = join(root, 'node_modules/.bin/tsc')
 
 const sets = [
   ['@cloudflare/workers-types', 'tsconfig.cloudflare.json'],
@@ -21,6 +26,49 @@ for (const [types, config] of sets) {
     assert.equal(status, 0)
   })
 }
+
+// What programs do not name, or only of classes that Node's types have.
+const untyped = new Set(['DurableObjectStub.connect', 'ExecutionContext.abort'])
+const typed = [
+  'DurableObjectState',
+  'DurableObjectStorage',
+  'DurableObjectTransaction',
+  'SqlStorage',
+  'SqlStorageCursor',
+  'SyncKvStorage',
+  'DurableObjectNamespace',
+  'DurableObjectId',
+  'DurableObjectStub',
+  'DurableObjectFacets',
+  'WebSocketPair',
+  'WebSocketRequestResponsePair',
+  'AlarmInvocationInfo',
+]
+
+test('our own types have every member of the reference', (t) => {
+  const generics = new Map([['SqlStorageCursor', '<Record<string, SqlStorageValue>>']])
+  const lines = Object.entries(readExpected('surface')).flatMap(([key, members]) => {
+    const [, type = ''] = key.split(' ')
+    if (!typed.includes(type)) return []
+    return Object.keys(members as object)
+      .filter((name) => !name.startsWith('Symbol.') && !untyped.has(`${type}.${name}`))
+      .map((name) => `${type}${generics.get(type) ?? ''}['${name}'],`)
+  })
+  assert.ok(lines.length > 60)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-types-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'members.ts'), `export type Members = [${lines.join('\n')}]`)
+  const include = [join(folder, '*.ts'), join(root, 'types/*.d.ts')]
+  const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] }
+  const extended = `${here}tsconfig.sluice.json`
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: extended, compilerOptions, include }),
+  )
+  const { status, stdout } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' })
+  assert.equal(stdout, '')
+  assert.equal(status, 0)
+})
 
 test('a program written with the types of Cloudflare runs', async (t) => {
   const runtime = await createRuntime({ project: `${here}project` })
