@@ -34,11 +34,7 @@ interface Env {
 export default {
   async fetch(_request: Request, env: Env): Promise<Response> {
     const counter = env.COUNTER.getByName('c')
-    const step = await counter.step()
-    return Response.json([
-      await counter.add(1),
-      await step.take(2),
-      await (await counter.step()).take(3),
-    ])
+    using step = await counter.step()
+    return Response.json([await counter.add(1), await step.take(2), await counter.step().take(3)])
   },
 } satisfies ExportedHandler<Env>

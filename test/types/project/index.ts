@@ -12,18 +12,11 @@ export interface Env {
   GREETING: string
 }
 
-/** Calls that do not wait for the one before, and stubs that are given back. */
-export async function pipelined(env: Env): Promise<string> {
-  const stub = env.LEDGER.getByName('one')
-  using entry = await stub.add('third')
-  return (await stub.add('fourth').read()) + (await entry.read())
-}
-
 async function answers(env: Env): Promise<Record<string, unknown>> {
   const id: DurableObjectId = env.LEDGER.idFromName('one')
   const stub: DurableObjectStub<Ledger> = env.LEDGER.get(id, { locationHint: 'weur' })
-  const entry = await stub.add('first')
-  const texts: string[] = [await entry.read(), await (await stub.add('second')).read()]
+  using entry = await stub.add('first')
+  const texts: string[] = [await entry.read(), await stub.add('second').read()]
   const response: Response = await stub.fetch('http://ledger/', { method: 'POST', body: 'text' })
   await stub.ring()
   const unique = env.LEDGER.newUniqueId()
