@@ -264,12 +264,15 @@ export class SqlDatabase {
     }
     // It asks SQLite for no leave; in a transaction it is refused.
     if (/^vacuum$/i.test(tokensOf(sql).next().value?.text ?? '')) effects.writes = true
+    if (renamesToOwn(sql, effects)) throw new Error('not authorized: SQLITE_AUTH')
     const parameters = parametersOf(sql)
+    const hasNames = parameters.some((name) => name !== undefined)
+    if (hasNames) statement.setAllowBareNamedParameters(false)
     return {
       statement,
       sql,
       parameters,
-      hasNames: parameters.some((name) => name !== undefined),
+      hasNames,
       effects,
       columnNames: statement.columns().map(({ name }) => name),
       schema: this.#schema,
@@ -356,6 +359,16 @@ function byName(
     return name === undefined
   })
   return [named, ...others]
+}
+
+// SQLite asks for leave to alter the table, and does not tell its new name.
+function renamesToOwn(sql: string, { changed }: SqlEffects): boolean {
+  if (changed?.code !== constants.SQLITE_ALTER_TABLE) return false
+  const words = [...tokensOf(sql)].map(({ text }) => text)
+  const to = words.findIndex(
+    (word, i) => /^to$/i.test(word) && /^rename$/i.test(words[i - 1] ?? ''),
+  )
+  return to !== -1 && /^["'`[]?_cf_/i.test(words[to + 1] ?? '')
 }
 
 function requireFits(query: string, from: number): void {

@@ -55,7 +55,7 @@ const functionErrors: readonly RegExp[] = [
   /^no such function: ([\s\S]*)$/,
   /^too many arguments on function ([\s\S]*)$/,
   /^wrong number of arguments to function ([\s\S]*)\(\)$/,
-  /^misuse of (?:aggregate|window)(?: function)? ([\s\S]*)\(\)$/,
+  /^misuse of (?:aggregate|window)(?: function|:)? ([\s\S]*)\(\)$/,
   /^second argument to ([\s\S]*?)\(\)/,
   /^([\s\S]*)\(\) may not be used as a window function$/,
 ]
@@ -81,7 +81,9 @@ function findColumn(search: Search, name: string): number | undefined {
     const last = tokens[i + 2 * parts.length - 2]
     const next = tokens[i + 2 * parts.length - 1]?.text
     const isAlone = tokens[i - 1]?.text !== '.' && next !== '.' && next !== '('
-    return isHere && isAlone && last !== undefined ? [{ at: first.at, end: endOf(last) }] : []
+    return isHere && isAlone && last !== undefined && !isInJoin(tokens, i)
+      ? [{ at: first.at, end: endOf(last) }]
+      : []
   })
   if (/^\s*(?:create|alter)\b/i.test(sql)) return places[0]?.at
   // Where an expression stands, a sign may stand before it; SET and column lists have no place.
@@ -90,6 +92,23 @@ function findColumn(search: Search, name: string): number | undefined {
   )
   return findAlone(search, inExpression, '1')?.at ?? inExpression[0]?.at
 }
+
+// SQLite keeps no places of what ON says of a join.
+function isInJoin(tokens: readonly SqlToken[], at: number): boolean {
+  for (let i = at - 1; i >= 0; i -= 1) {
+    const word = tokens[i]?.text.toUpperCase() ?? ''
+    if (word === 'ON')
+      return (
+        isName(tokens[i + 1], 'CONFLICT') === false && tokens[0]?.text.toUpperCase() !== 'CREATE'
+      )
+    if (clauseWords.has(word)) return false
+  }
+  return false
+}
+
+const clauseWords: ReadonlySet<string> = new Set(
+  'SELECT FROM JOIN WHERE GROUP HAVING ORDER LIMIT WINDOW SET VALUES RETURNING UNION'.split(' '),
+)
 
 interface Place {
   readonly at: number

@@ -46,9 +46,18 @@ export function countRead(db: DatabaseSync, run: Run): number {
   const visits = plan.filter((line) => /^(?:SCAN|SEARCH) (?!(?:\d+ )?CONSTANT)/.test(line))
   if (visits.length === 0) return 0
   const found = target === undefined ? run.returned : run.changes
+  const again = target === undefined ? 0 : run.returned
   const [visit = ''] = visits
-  if (visits.length > 1) return found
-  if (/^SEARCH \S+ USING INTEGER PRIMARY KEY \(rowid=\?\)/.test(visit)) return Math.max(found, 1)
+  if (visits.length > 1) return found + again
+  return Math.max(countVisited(db, run, { plan, visit, found }), 1) + again
+}
+
+function countVisited(
+  db: DatabaseSync,
+  run: Run,
+  { plan, visit, found }: { plan: readonly string[]; visit: string; found: number },
+): number {
+  if (/^SEARCH \S+ USING INTEGER PRIMARY KEY \(rowid=\?\)/.test(visit)) return found
   if (/^SEARCH \S+ USING/.test(visit)) {
     // Where a range has an upper end, the row behind it is visited too.
     const isOver = /[<=]\?\)$/.test(visit) && !/sqlite_autoindex|USING PRIMARY KEY/.test(visit)
@@ -56,7 +65,7 @@ export function countRead(db: DatabaseSync, run: Run): number {
   }
   const rows = countRows(db, /^(?:SCAN|SEARCH) (\S+)/.exec(visit)?.[1] ?? '')
   if (rows === undefined) return found
-  const deleted = target?.code === constants.SQLITE_DELETE ? run.changes : 0
+  const deleted = run.effects.target?.code === constants.SQLITE_DELETE ? run.changes : 0
   const sorted = plan.some((line) => line === 'USE TEMP B-TREE FOR ORDER BY') ? rows : 0
   const grouped = plan.some((line) => line === 'USE TEMP B-TREE FOR GROUP BY') ? rows : 0
   return isLimited(run.sql) && sorted === 0 ? found : rows + deleted + sorted + grouped
@@ -78,9 +87,11 @@ function countLookups(code: number | undefined): number {
 
 // A row inserted with a rowid of its own is looked up first.
 function countKeyChecks(db: DatabaseSync, run: Run): number {
-  if (rowIdColumn(db, run.effects.target?.table ?? '') === undefined) return 0
+  if (rowIdColumn(db, run.effects.target?.table ?? '') === undefined) return run.returned
   const opcodes = db.prepare(`EXPLAIN ${run.sql}`).all()
-  return opcodes.some((row) => row['opcode'] === 'NotExists') ? run.changes : 0
+  return opcodes.some((row) => row['opcode'] === 'NotExists')
+    ? run.changes + run.returned
+    : run.returned
 }
 
 /** The INTEGER PRIMARY KEY of a table, if it has one. */

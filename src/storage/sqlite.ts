@@ -209,6 +209,11 @@ const extendedCodes: Readonly<Record<number, string>> = {
   3091: 'CONSTRAINT_DATATYPE',
 }
 
+// Where the reference's SQLite says it otherwise than Node's.
+const otherTexts: Readonly<Record<string, string>> = {
+  'too many levels of trigger recursion': 'triggers nested too deep',
+}
+
 /**
  * The text that the reference gives an SQLite error: message, place in the statement, code, and extended
  * code if it says more.
@@ -218,7 +223,8 @@ export function describeSqliteError(error: SqliteError, offset?: number): string
   const extended = extendedCodes[error.errcode]
   const more = extended === undefined ? '' : ` (extended: SQLITE_${extended})`
   const place = offset === undefined ? '' : ` at offset ${offset}`
-  return `${error.message}${place}: SQLITE_${primary}${more}`
+  const message = otherTexts[error.message] ?? error.message
+  return `${message}${place}: SQLITE_${primary}${more}`
 }
 
 /** SQLite rolls the whole transaction back on its own for these: the database cannot go on. */

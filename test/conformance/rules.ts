@@ -24,7 +24,6 @@ export const incompleteSections: ReadonlySet<string> = new Set([
   '1.7',
   '1.8',
   '1.9',
-  '1.10',
   '1.11',
   '1.12',
   '1.14',
