@@ -54,12 +54,12 @@ export function compatibilityOf(date: string, flags: readonly string[]): Compati
       'delete_all_preserves_alarm',
     ),
     duplicatesStubs: since('2026-01-20', 'rpc_params_dup_stubs', 'rpc_params_transfer_stubs'),
+    unsafeModule: flags.includes('unsafe_module'),
     enhancedErrors: since(
       '2026-04-21',
       'enhanced_error_serialization',
       'legacy_error_serialization',
     ),
-    unsafeModule: flags.includes('unsafe_module'),
     ctxExports: since('2025-11-17', 'enable_ctx_exports', 'disable_ctx_exports'),
   }
 }

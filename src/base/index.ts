@@ -19,5 +19,7 @@ export {
   definePlatformClass,
   defineReadonly,
   illegalInvocation,
+  isPlatformPrototype,
+  registerPlatformClass,
   wrongParameter,
 } from './platform-class.ts'

@@ -1,3 +1,4 @@
+import { registerPlatformClass } from '../base/index.ts'
 import type { Owner } from '../turns/index.ts'
 import {
   type ByteSource,
@@ -280,3 +281,5 @@ function toArrayBuffer(bytes: Uint8Array): ArrayBuffer {
   }
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
 }
+
+registerPlatformClass(Body)

@@ -1,3 +1,4 @@
+import { registerPlatformClass } from '../base/index.ts'
 import { DurableObjectState } from './state.ts'
 
 /**
@@ -37,3 +38,5 @@ export class DurableObject<Env = unknown> {
     })
   }
 }
+
+registerPlatformClass(DurableObject)

@@ -2,17 +2,13 @@ import { definePlatformClass, wrongParameter } from '../base/index.ts'
 import type { ObjectId } from '../names/index.ts'
 import { UserWebSocket, WebSocketRequestResponsePair } from '../sockets/index.ts'
 import type { Incarnation } from './incarnation.ts'
-import { DurableObjectStorage } from './storage-api.ts'
+import { DurableObjectStorage, type StorageParts } from './storage-api.ts'
 
-export interface StateParts {
+export interface StateParts extends StorageParts {
   readonly id: ObjectId
   readonly props: unknown
   /** Undefined when the project's compatibility date is before `ctx.exports`. */
   readonly exports: object | undefined
-  /** `deleteAll()` deletes the alarm too: compatibility flag `delete_all_deletes_alarm`. */
-  readonly deleteAllDeletesAlarm: boolean
-  /** The class is declared to have SQL, and `storage.kv` with it. */
-  readonly hasSql: boolean
 }
 
 /** `ctx` of an object (reference, API checklist: DurableObjectState). */
@@ -27,7 +23,7 @@ export class DurableObjectState {
 
   constructor(incarnation: Incarnation, given: StateParts) {
     this.#incarnation = incarnation
-    this.storage = new DurableObjectStorage(incarnation, given)
+    this.storage = DurableObjectStorage.create(incarnation, given)
     this.id = given.id
     this.props = given.props
     if (given.exports !== undefined) this.exports = given.exports

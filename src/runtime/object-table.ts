@@ -16,6 +16,7 @@ import {
   CacheMemory,
   DelayedKvStore,
   type DurableStore,
+  type ErrorFormat,
   ObjectStore,
   OpenDatabases,
   type PendingState,
@@ -85,6 +86,10 @@ export class ObjectTable {
     this.#databases = new OpenDatabases(options.openDatabases)
   }
 
+  get #errorFormat(): ErrorFormat {
+    return this.#options.compatibility.enhancedErrors ? 'reference' : 'v8'
+  }
+
   get options(): ObjectTableOptions {
     return this.#options
   }
@@ -118,6 +123,7 @@ export class ObjectTable {
       alarmAt: store.getAlarm(),
       followsBroken: old !== undefined,
       newReference: () => randomBytes(12).toString('hex'),
+      errorFormat: this.#errorFormat,
     })
     this.#caches.set(key, cache)
     return cache
@@ -148,6 +154,7 @@ export class ObjectTable {
       isKnown: () => isKnown(key),
       onFileChanged: () => this.#unsynced.add(key),
       openDatabases: this.#databases,
+      errorFormat: this.#errorFormat,
     })
     this.#pending.delete(key)
     this.#stores.set(key, store)

@@ -1,6 +1,6 @@
 import type { Answer } from './answer.ts'
 import type { DurableStore } from './durable-store.ts'
-import { listRangeOf, toKey } from './key-span.ts'
+import { listRangeOf } from './key-span.ts'
 import {
   type CacheReadOptions,
   type CacheWriteOptions,
@@ -9,7 +9,7 @@ import {
 } from './kv-cache.ts'
 import type { KvListOptions } from './kv-table.ts'
 import type { StoreListener, StoreTransaction } from './store-types.ts'
-import { decodeValue, encodeValue } from './values.ts'
+import { decodeValue, encodeValue, type ErrorFormat } from './values.ts'
 
 // Of the reference's KV-backed objects (reference 1.7); a value may exceed its limit by V8's header.
 const keyBytesMax = 2048
@@ -22,8 +22,14 @@ export class CachedStore implements DurableStore {
   readonly sqlite = undefined
   readonly #cache: KvCache
 
-  constructor(options: KvCacheOptions, cache: KvCache = new KvCache(options)) {
+  readonly #errorFormat: ErrorFormat
+
+  constructor(
+    options: KvCacheOptions & { readonly errorFormat?: ErrorFormat },
+    cache: KvCache = new KvCache(options),
+  ) {
     this.#cache = cache
+    this.#errorFormat = options.errorFormat ?? 'reference'
   }
 
   get broken(): Error | undefined {
@@ -56,7 +62,7 @@ export class CachedStore implements DurableStore {
   }
 
   kvPut(key: string, value: unknown, options?: CacheWriteOptions): Answer<void> {
-    return this.#cache.put(checkedKey(key), encodeChecked(value), options)
+    return this.#cache.put(checkedKey(key), encodeChecked(value, this.#errorFormat), options)
   }
 
   kvPutMany(
@@ -64,7 +70,10 @@ export class CachedStore implements DurableStore {
     options?: CacheWriteOptions,
   ): Answer<void> | undefined {
     // All of them are encoded before the first is written: what cannot be copied writes nothing.
-    const encoded = entries.map(([key, value]) => [checkedKey(key), encodeChecked(value)] as const)
+    const format = this.#errorFormat
+    const encoded = entries.map(
+      ([key, value]) => [checkedKey(key), encodeChecked(value, format)] as const,
+    )
     const answers = encoded.map(([key, bytes]) => this.#cache.put(key, bytes, options))
     // The last one waits for as much as any.
     return answers.at(-1)
@@ -127,16 +136,15 @@ export class CachedStore implements DurableStore {
 }
 
 function checkedKey(key: string): string {
-  const wellFormed = toKey(key)
-  const bytes = Buffer.byteLength(wellFormed)
-  if (bytes <= keyBytesMax) return wellFormed
+  const bytes = Buffer.byteLength(key)
+  if (bytes <= keyBytesMax) return key
   throw new RangeError(
     `Keys cannot be larger than ${keyBytesMax} bytes. A key of size ${bytes} was provided.`,
   )
 }
 
-function encodeChecked(value: unknown): Uint8Array {
-  const bytes = encodeValue(value)
+function encodeChecked(value: unknown, errors: ErrorFormat): Uint8Array {
+  const bytes = encodeValue(value, errors)
   if (bytes.byteLength <= valueBytesMax + valueSlackBytes) return bytes
   throw new RangeError(
     `Values cannot be larger than ${valueBytesMax} bytes. A value of size ${bytes.byteLength} was provided.`,

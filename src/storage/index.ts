@@ -28,8 +28,18 @@ export { isSqliteError } from './sqlite.ts'
 export { readStoredAlarm } from './stored-alarm.ts'
 export { lockFile } from './sqlite.ts'
 export { mergePending, StoredDatabase, type StoredValue } from './stored-database.ts'
-export { decodeValue } from './values.ts'
+export { decodeValue, type ErrorFormat } from './values.ts'
 export { inspectFile } from './database-file.ts'
 export { type SqlRow, SqlStorage } from './sql-storage.ts'
 export type { SqlIntegers, SqlValue } from './sql-values.ts'
-export { SyncKvStorage } from './surfaces.ts'
+export { SyncKvStorage } from './sync-kv.ts'
+export {
+  type MethodName,
+  toKeys,
+  toListOptions,
+  toOptions,
+  toPut,
+  toReadOptions,
+  toText,
+  toWriteOptions,
+} from './kv-arguments.ts'

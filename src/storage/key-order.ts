@@ -27,18 +27,16 @@ export function rangeOf(options: KvListOptions): KeyRange {
   if (start !== undefined && startAfter !== undefined) {
     throw new TypeError('list() cannot be called with both start and startAfter values.')
   }
-  if (limit !== undefined && !(Number(limit) > 0)) {
+  if (limit !== undefined && !(limit > 0)) {
     throw new TypeError('List limit must be positive.')
   }
-  let from = startAfter === undefined ? start : startAfter
-  from = from === undefined ? undefined : String(from)
+  let from = startAfter ?? start
   let startsAfter = startAfter !== undefined
-  let end = options.end === undefined ? undefined : String(options.end)
+  let { end } = options
   if (prefix !== undefined && prefix !== '') {
-    const first = String(prefix)
-    const behind = successor(first)
-    if (from === undefined || compareKeys(from, first) < 0) {
-      from = first
+    const behind = successor(prefix)
+    if (from === undefined || compareKeys(from, prefix) < 0) {
+      from = prefix
       startsAfter = false
     }
     if (behind !== undefined && (end === undefined || compareKeys(behind, end) < 0)) end = behind
@@ -48,7 +46,7 @@ export function rangeOf(options: KvListOptions): KeyRange {
     startsAfter,
     end,
     reverse: options.reverse === true,
-    limit: limit === undefined ? Number.POSITIVE_INFINITY : Math.floor(Number(limit)),
+    limit: limit ?? Number.POSITIVE_INFINITY,
   }
 }
 

@@ -27,21 +27,15 @@ export function lesserEnd(a: string | undefined, b: string | undefined): string 
   return isBefore(a, b) ? a : b
 }
 
-/** What becomes of a key on its way to storage: text that UTF-8 can hold. */
-export function toKey(key: unknown): string {
-  return String(key).toWellFormed()
-}
-
 /** @throws TypeError with the reference's text when the options contradict each other */
 export function listRangeOf(options: KvListOptions): KeySpan & {
   readonly isReverse: boolean
   readonly limit: number | undefined
 } {
   const { start = '', startsAfter, end, reverse, limit } = rangeOf(options)
-  const begin = toKey(start)
   return {
-    begin: startsAfter ? keyAfter(begin) : begin,
-    end: end?.toWellFormed(),
+    begin: startsAfter ? keyAfter(start) : start,
+    end,
     isReverse: reverse,
     limit: limit === Number.POSITIVE_INFINITY ? undefined : limit,
   }

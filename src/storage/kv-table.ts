@@ -1,7 +1,7 @@
 import type { KeyRange } from './key-order.ts'
 import type { OpenRead, OpenReads } from './open-reads.ts'
 import { type DatabaseSync, requireRowFits, type StatementSync } from './sqlite.ts'
-import { encodeValue } from './values.ts'
+import { encodeValue, type ErrorFormat } from './values.ts'
 
 export interface KvListOptions {
   start?: string | undefined
@@ -77,8 +77,8 @@ export class KvTable {
  *
  * @throws DataCloneError for functions, symbols and the like; Error for what is too long
  */
-export function encodeRow(key: string, value: unknown): Uint8Array {
-  const bytes = encodeValue(value)
+export function encodeRow(key: string, value: unknown, errorFormat?: ErrorFormat): Uint8Array {
+  const bytes = encodeValue(value, errorFormat)
   requireRowFits(key, bytes)
   return bytes
 }

@@ -27,34 +27,42 @@ export class KvView {
   }
 
   /**
-   * Both merged, in order. A key whose value moves from the overlay into the file meanwhile is given
-   * once.
+   * Both merged, in order. Writes made meanwhile show, when they are further on; a key is given once,
+   * whether or not its value moves from the overlay into the file meanwhile.
    */
   *bytesIn(range: KeyRange): IterableIterator<[string, Uint8Array]> {
-    const pending = [...this.#overlay.keys()].filter((key) => isInRange(key, range))
-    pending.sort(range.reverse ? (a, b) => compareKeys(b, a) : compareKeys)
+    const order = range.reverse ? (a: string, b: string) => compareKeys(b, a) : compareKeys
+    let last: string | undefined
+    const isAhead = (key: string): boolean => last === undefined || order(key, last) > 0
+    const collect = (): string[] =>
+      [...this.#overlay.keys()].filter((key) => isInRange(key, range) && isAhead(key)).sort(order)
+    let version = this.#overlay.version
+    let pending = collect()
+    let at = 0
     const read = this.#readTable((table) => table.list(range))
     const step = (): readonly unknown[] | undefined => this.#readTable(() => read?.next())
+    let row = step()
+    let rowVersion = version
     try {
-      let row = step()
-      let at = 0
       for (let left = range.limit; left > 0; ) {
+        if (version !== this.#overlay.version) {
+          version = this.#overlay.version
+          pending = collect()
+          at = 0
+        }
+        while (row !== undefined && !isAhead(row[0] as string)) {
+          row = step()
+          rowVersion = version
+        }
         const key = pending[at]
         const stored = row?.[0] as string | undefined
         if (key === undefined && stored === undefined) return
-        const order = key === undefined || stored === undefined ? 0 : compareKeys(key, stored)
-        let bytes: Uint8Array | undefined
-        let name: string
-        if (key === undefined || (range.reverse ? order < 0 : order > 0)) {
-          name = stored as string
-          bytes = row?.[1] as Uint8Array
-          row = step()
-        } else {
-          name = key
-          bytes = this.get(key)
-          at += 1
-          if (key === stored) row = step()
-        }
+        const isStored = key === undefined || (stored !== undefined && order(stored, key) < 0)
+        const name = isStored ? (stored as string) : (key as string)
+        const isFresh = isStored && rowVersion === version
+        const bytes = isFresh ? (row?.[1] as Uint8Array) : this.get(name)
+        if (!isStored) at += 1
+        last = name
         if (bytes === undefined) continue
         left -= 1
         yield [name, bytes]

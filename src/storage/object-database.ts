@@ -14,6 +14,8 @@ import { asError } from './failure.ts'
 import { WalReader } from './wal.ts'
 
 const alarmKey = 1
+// The reference's own, for local development.
+const bookmarkKey = 2
 const codeLocked = 6
 
 /** The SQLite database of one object, open. Its store says when it commits, and what of it counts. */
@@ -56,6 +58,20 @@ export class ObjectDatabase {
       this.kv.set(key, value === 'deleted' ? undefined : value)
     }
     if (overlay.alarmAt !== undefined) this.#storeAlarm(overlay.alarmAt)
+  }
+
+  /** How many bookmarks were taken before; 0 when none was. */
+  readBookmark(): number {
+    const row = this.db.prepare('SELECT value FROM _cf_METADATA WHERE key = ?').get(bookmarkKey)
+    const value = row?.['value']
+    return typeof value === 'number' ? value : 0
+  }
+
+  /** Into the transaction that is open. */
+  storeBookmark(count: number): void {
+    this.db
+      .prepare('INSERT OR REPLACE INTO _cf_METADATA (key, value) VALUES (?, ?)')
+      .run(bookmarkKey, count)
   }
 
   /** Empties every table, into the transaction that is open. Reads under way end with `reason`. */

@@ -6,16 +6,18 @@ import {
   type PageImage,
   type PendingCommit,
 } from '../base/index.ts'
+import { Bookmarks } from './bookmark.ts'
 import { type CheckpointDone, CheckpointPlan, mayCarryState } from './checkpoint-plan.ts'
 import { ConfirmedState } from './confirmed-state.ts'
 import { requireDatabaseFile, withTemplate } from './database-file.ts'
 import type { DurableStore } from './durable-store.ts'
-import { compareKeys, rangeOf } from './key-order.ts'
 import { asError, commitFailure } from './failure.ts'
-import { encodeRow, type KvListOptions } from './kv-table.ts'
+import { type KvIteration, KvPart, type StoreAccess } from './kv-part.ts'
+import type { KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { alarmMsMax, Overlay, type PendingState } from './overlay.ts'
+import { LoggedName } from './logged-name.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { SqlPart } from './sql-part.ts'
 import { describeSqliteError, isFatal, isSqliteError, pageSize } from './sqlite.ts'
@@ -28,7 +30,6 @@ import {
   type WriteOptions,
 } from './store-types.ts'
 import { type Scope, Scopes } from './transaction-scope.ts'
-import { decodeValue } from './values.ts'
 import type { WalCommit } from './wal.ts'
 
 /**
@@ -44,11 +45,10 @@ export class ObjectStore implements CommitSource, DurableStore {
   readonly sqlite: ObjectStore = this
   readonly #overlay: Overlay
   readonly #keys: KvView
+  readonly #kv: KvPart
   #database: ObjectDatabase | undefined
   #hasFile: boolean
-  #name: string | undefined
-  // Goes with the next commit.
-  #unloggedName: string | undefined
+  readonly #name: LoggedName
   #listener: StoreListener | undefined
   #failure: Failure | undefined
   #state: 'open' | 'closed' | 'reset' = 'open'
@@ -67,6 +67,7 @@ export class ObjectStore implements CommitSource, DurableStore {
   // How many of the unconfirmed commits wrote to the `-wal`.
   #unconfirmedPages = 0
   #sequence = 0
+  readonly #bookmarks = new Bookmarks()
   readonly #confirmedState: ConfirmedState
   // The file was the bare template when it was opened last: the log had nothing of it.
   #isFileNew = false
@@ -81,10 +82,15 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#keys = new KvView(this.#overlay, (read) =>
       this.#hasFile ? this.#guard(() => read(this.#open().kv)) : undefined,
     )
+    const access: StoreAccess = {
+      requireUsable: () => this.#requireUsable(),
+      read: (act) => this.#read(act),
+      write: (how, act) => this.#write(how, act),
+    }
+    this.#kv = new KvPart(access, this.#keys, this.#overlay, options.errorFormat ?? 'reference')
     this.#confirmedState = new ConfirmedState(options.pending)
     this.#hasFile = existsSync(options.path)
-    this.#name = options.name
-    this.#unloggedName = options.name
+    this.#name = new LoggedName(options.name)
   }
 
   /**
@@ -114,16 +120,14 @@ export class ObjectStore implements CommitSource, DurableStore {
 
   /** Tells what the object's id was made from, when whoever opened the store did not know. */
   nameIs(name: string): void {
-    if (this.#name !== undefined) return
-    this.#name = name
-    this.#unloggedName = name
+    this.#name.is(name)
   }
 
   /** Lends the store to another incarnation; what the one before was reading is closed. */
   setListener(listener: StoreListener | undefined): void {
     this.#listener = listener
     this.#waitsForQuiet = false
-    this.#database?.closeReads(new Error('Cannot read on: the object that began to read was reset'))
+    this.#closeReads(new Error('Cannot read on: the object that began to read was reset'))
     // Constraints that failed at COMMIT cost the incarnation; the data is in its last good state.
     if (listener !== undefined && this.#failure?.isLasting === false) this.#failure = undefined
   }
@@ -143,59 +147,39 @@ export class ObjectStore implements CommitSource, DurableStore {
   }
 
   kvGet(key: string): unknown {
-    return this.#read(() => {
-      const bytes = this.#keys.get(key)
-      return bytes === undefined ? undefined : decodeValue(bytes)
-    })
+    return this.#kv.get(key)
   }
 
   /** The keys that exist, in order. */
   kvGetMany(keys: readonly string[]): Map<string, unknown> {
-    return this.#read(() => {
-      const found = new Map<string, unknown>()
-      for (const key of [...new Set(keys)].toSorted(compareKeys)) {
-        const bytes = this.#keys.get(key)
-        if (bytes !== undefined) found.set(key, decodeValue(bytes))
-      }
-      return found
-    })
+    return this.#kv.getMany(keys)
   }
 
   kvPut(key: string, value: unknown, options?: WriteOptions): void {
-    const bytes = encodeRow(key, value)
-    this.#write(options, () => this.#overlay.set(key, bytes))
+    this.#kv.putMany([[key, value]], options)
   }
 
   kvPutMany(entries: readonly (readonly [string, unknown])[], options?: WriteOptions): void {
-    const encoded = entries.map(([key, value]) => [key, encodeRow(key, value)] as const)
-    if (encoded.length === 0) return
-    this.#write(options, () => {
-      for (const [key, bytes] of encoded) this.#overlay.set(key, bytes)
-    })
+    this.#kv.putMany(entries, options)
   }
 
+  /** @returns whether the key existed */
   kvDelete(key: string, options?: WriteOptions): boolean {
-    return this.kvDeleteMany([key], options) === 1
+    return this.#kv.deleteMany([key], options) === 1
   }
 
   /** @returns how many of the keys existed */
   kvDeleteMany(keys: readonly string[], options?: WriteOptions): number {
-    if (keys.length === 0) return 0
-    return this.#write(options, () => {
-      const present = [...new Set(keys)].filter((key) => this.#keys.get(key) !== undefined)
-      for (const key of present) this.#overlay.set(key, 'deleted')
-      return present.length
-    })
+    return this.#kv.deleteMany(keys, options)
   }
 
   kvList(options: KvListOptions): Map<string, unknown> {
-    return this.#read(() => new Map(this.kvIterate(options)))
+    return this.#kv.list(options)
   }
 
   /** @throws TypeError when the options contradict each other, at once */
-  kvIterate(options: KvListOptions): IterableIterator<[string, unknown]> {
-    this.#requireUsable()
-    return this.#keys.entries(rangeOf(options))
+  kvIterate(options: KvListOptions): KvIteration {
+    return this.#kv.iterate(options)
   }
 
   /** Reads values as they are stored. */
@@ -211,9 +195,19 @@ export class ObjectStore implements CommitSource, DurableStore {
   /** Deletes everything in one commit; always confirmed. The file stays. */
   deleteAll(options: { readonly keepAlarm: boolean }): void {
     this.#write(undefined, () => {
-      if (this.#hasFile) this.#clearDatabase()
+      const reason = new Error('SQLite query was canceled because the database was deleted.')
+      this.#kv.endIteration(reason)
+      if (this.#hasFile) this.#clearDatabase(reason)
       for (const key of [...this.#overlay.keys()]) this.#overlay.set(key, 'deleted')
       if (!options.keepAlarm && this.getAlarm() !== null) this.#overlay.setAlarm(null)
+    })
+  }
+
+  /** Names the state of now: a write, so that each is greater than all before, for ever. [ST41] */
+  takeBookmark(): string {
+    return this.#write(undefined, () => {
+      this.#sqlPart.enter(this.#scopes)
+      return this.#bookmarks.take(this.#open())
     })
   }
 
@@ -356,7 +350,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     const { object } = this.#options
     assert(!this.hasUnconfirmed, `the store of ${object} is closed with unconfirmed writes`)
     assert(this.broken === undefined, `the store of ${object} is closed but broken`)
-    this.#database?.closeReads(new Error('Cannot read on: the object has left memory'))
+    this.#closeReads(new Error('Cannot read on: the object has left memory'))
     // SQLite would do this when it closes, and tell nobody when it fails; then the -wal is dropped.
     if (!this.#truncateWal()) {
       throw new Error(`Cannot close the database of '${object}': something still reads it`)
@@ -441,11 +435,11 @@ export class ObjectStore implements CommitSource, DurableStore {
   }
 
   // All or nothing: dropping tables is many statements.
-  #clearDatabase(): void {
+  #clearDatabase(reason: Error): void {
     const savepoint = this.#openSavepoint()
     try {
       this.#sqlPart.enter(this.#scopes)
-      this.#open().clear(new Error('SQLite query was canceled because the database was deleted.'))
+      this.#open().clear(reason)
       savepoint.commit()
     } catch (error) {
       savepoint.rollback()
@@ -534,11 +528,9 @@ export class ObjectStore implements CommitSource, DurableStore {
     this.#unconfirmed.push(commit)
     if (written !== undefined) this.#unconfirmedPages += 1
     this.#options.log.enlist(this)
-    const name = this.#unloggedName
-    this.#unloggedName = undefined
     const record: CommitRecord = {
       object: this.#options.object,
-      ...(name === undefined ? {} : { name }),
+      ...this.#name.take(),
       fence: this.#options.fence,
       sequence: this.#sequence,
       pageSize,
@@ -559,7 +551,7 @@ export class ObjectStore implements CommitSource, DurableStore {
   #carry(): void {
     if (!this.#overlay.hasDirty) this.#confirmedState.carried += 1
     this.#overlay.carry()
-    this.#unloggedName = this.#name
+    this.#name.tellAgain()
   }
 
   #commitSql(): WalCommit | undefined {
@@ -674,6 +666,11 @@ export class ObjectStore implements CommitSource, DurableStore {
     }
     this.#confirmedState.walEnd = 0
     return true
+  }
+
+  #closeReads(reason: Error): void {
+    this.#kv.endIteration(reason)
+    this.#database?.closeReads(reason)
   }
 
   #requireUsable(): void {

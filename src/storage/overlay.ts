@@ -35,6 +35,7 @@ export class Overlay {
   readonly #values: Map<string, Uint8Array | 'deleted'>
   #alarmAt: number | null | undefined
   #bytes = 0
+  #version = 0
   // Written since the last record.
   readonly #dirty = new Set<string | typeof alarm>()
   // How to undo what the open transaction wrote, oldest first.
@@ -48,6 +49,11 @@ export class Overlay {
 
   get isEmpty(): boolean {
     return this.#values.size === 0 && this.#alarmAt === undefined
+  }
+
+  /** Another one whenever there are other keys. */
+  get version(): number {
+    return this.#version
   }
 
   /** Roughly what the values take in memory, and will take in a copy of them in the log. */
@@ -133,6 +139,7 @@ export class Overlay {
   /** Everything is in the database. */
   clear(): void {
     this.#values.clear()
+    this.#version += 1
     this.#alarmAt = undefined
     this.#bytes = 0
     this.#dirty.clear()
@@ -141,6 +148,7 @@ export class Overlay {
 
   #replace(key: string, before: Pending, after: Pending): void {
     if (before !== undefined) this.#bytes -= sizeOf(key, before)
+    if ((before === undefined) !== (after === undefined)) this.#version += 1
     if (after === undefined) this.#values.delete(key)
     else {
       this.#bytes += sizeOf(key, after)

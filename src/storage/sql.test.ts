@@ -15,7 +15,7 @@ function open(): { store: ObjectStore; sql: SqlStorage; kv: SyncKvStorage; log: 
   const path = join(folder, `${(count += 1)}.sqlite`)
   const store = ObjectStore.open({ path, object: 'n/o', fence: 0, log })
   const access = (): void => {}
-  return { store, sql: new SqlStorage(store, access), kv: new SyncKvStorage(store, access), log }
+  return { store, sql: new SqlStorage(store, access), kv: SyncKvStorage.create(store, access), log }
 }
 
 test('[ST14] several statements in one text run in order; the values belong to the last', () => {
@@ -283,22 +283,4 @@ test('[ST14] named and numbered parameters take their values by position', () =>
   )
   assert.deepEqual(sql.exec('SELECT ?3, ?', 1, 2, 3, 4).raw().next().value, [3, 4])
   assert.throws(() => sql.exec('SELECT :a, :a', 1, 2), /Wrong number of parameter bindings/)
-})
-
-test('[ST12] one iteration of kv.list at a time', () => {
-  const { kv } = open()
-  for (const key of ['a', 'b', 'c']) kv.put(key, key)
-  const first = kv.list()
-  assert.deepEqual(first.next().value, ['a', 'a'])
-  assert.deepEqual(
-    [...kv.list({ start: 'b' })],
-    [
-      ['b', 'b'],
-      ['c', 'c'],
-    ],
-  )
-  assert.throws(() => first.next(), /iterator was invalidated/)
-  assert.equal(kv.delete('a'), true)
-  assert.equal(kv.delete('a'), false)
-  assert.throws(() => kv.put('u', undefined), { message: 'put() called with undefined value.' })
 })

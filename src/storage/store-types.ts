@@ -1,6 +1,7 @@
 import type { CommitLog } from '../base/index.ts'
 import type { OpenDatabases } from './open-databases.ts'
 import type { PendingState } from './overlay.ts'
+import type { ErrorFormat } from './values.ts'
 
 export interface StoreOptions {
   readonly path: string
@@ -18,6 +19,8 @@ export interface StoreOptions {
   readonly isKnown?: () => boolean
   /** Where the store says that its database is open; it may be closed for others. */
   readonly openDatabases?: OpenDatabases
+  /** How errors among values are written; as the reference does without it. */
+  readonly errorFormat?: ErrorFormat
 }
 
 export interface WriteOptions {

@@ -54,7 +54,7 @@ class Bench {
       ended: () => {},
       report: (message, error) => assert.fail(`${message}: ${String(error)}`),
     })
-    this.storage = new DurableObjectStorage(this.incarnation, {
+    this.storage = DurableObjectStorage.create(this.incarnation, {
       deleteAllDeletesAlarm: true,
       hasSql: true,
     })

@@ -146,7 +146,7 @@ export class World {
       ended: () => {},
       report: (_message, error) => this.#violated(error as Error),
     })
-    this.#storage = new DurableObjectStorage(this.#incarnation, {
+    this.#storage = DurableObjectStorage.create(this.#incarnation, {
       deleteAllDeletesAlarm: true,
       hasSql: true,
     })

@@ -61,6 +61,8 @@ export function plain(value, around = []) {
   const entries = () =>
     Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inner(part)]))
   if (Array.isArray(value)) return Array.from(value, inner)
+  // Where a DOMException has its properties is the engine's choice, and so is its stack.
+  if (value instanceof DOMException) return { error: { name: value.name, message: value.message } }
   if (value instanceof Error) {
     const given = entries()
     // Enumerable in a DOMException, and different in each runtime.
