@@ -200,7 +200,7 @@ async function importInto(values: readonly string[]): Promise<number> {
     `imported: objects ${report.objectCount}, keys ${report.keyCount}, rows ${report.rowCount}, alarms ${report.alarmCount}`,
   )
   if (report.emptyCount > 0) console.log(`not imported, because empty: ${report.emptyCount}`)
-  if (report.facetCount > 0) console.log(`not imported, because facets: ${report.facetCount}`)
+  if (report.facetCount > 0) console.log(`facets among them: ${report.facetCount}`)
   if (report.faultCount > 0) console.log(`faults ${report.faultCount}`)
   return report.faultCount === 0 ? 0 : 1
 }
@@ -237,8 +237,10 @@ function take<const T extends readonly string[]>(
 }
 
 function summary(object: ListedObject): Record<string, unknown> {
-  const { className, namespace, id, name, alarmAt, bytes } = object
-  return { class: className, namespace, id, name: name ?? null, alarm: timeOf(alarmAt), bytes }
+  const { className, namespace, id, name, facet, alarmAt, bytes } = object
+  const alarm = timeOf(alarmAt)
+  const inside = facet === undefined ? {} : { facet: facet.name, parent: facet.parentId }
+  return { class: className, namespace, id, name: name ?? null, ...inside, alarm, bytes }
 }
 
 function describe(object: ListedObject): string {
@@ -247,7 +249,8 @@ function describe(object: ListedObject): string {
   return `${object.className}  ${alarm.padEnd(24)}  ${size.padStart(16)}  ${labelOf(object)}`
 }
 
-function labelOf({ name, id }: ListedObject): string {
+function labelOf({ name, id, facet }: ListedObject): string {
+  if (facet !== undefined) return `${id} facet ${JSON.stringify(facet.name)} of ${facet.parentId}`
   return name === undefined ? id : JSON.stringify(name)
 }
 

@@ -26,7 +26,7 @@ export interface DumpedObject {
 /**
  * Hands the state of one object to `use`, with everything that the log holds of it. [DT5]
  *
- * @param object `Class/name`, `Class/<64 hex digits>`, or with the whole key of the namespace instead of
+ * @param object `Class/name`, `Class/<64 hex digits>` (with `.<number>` for a facet), or with the whole key of the namespace instead of
  *   the class
  * @throws DurableError when there is no such object, or several namespaces have the class
  */
@@ -70,7 +70,7 @@ function findObject(reader: FolderReader, object: string): ListedObject {
   }
   const found = namespaces.flatMap((namespace) => {
     const name = new IdFactory(namespace).idFromName(rest).toString()
-    const ids = /^[0-9a-fA-F]{64}$/.test(rest) ? [rest.toLowerCase(), name] : [name]
+    const ids = /^[0-9a-fA-F]{64}(\.\d+)?$/.test(rest) ? [rest.toLowerCase(), name] : [name]
     return ids.flatMap((id) => reader.find(namespace, id) ?? [])
   })
   const [first, second] = found

@@ -38,7 +38,10 @@ interface LoggedObject {
 export interface ListedObject extends CatalogueEntry {
   readonly className: string
   readonly namespace: string
+  /** 64 hex digits, and of a facet `.<number>` behind them. */
   readonly id: string
+  /** Of a facet: its name in its parent, and the parent's id. */
+  readonly facet: { readonly name: string; readonly parentId: string } | undefined
   /** Of the database, and of keys that are only in the log so far. */
   readonly bytes: number
 }
@@ -178,7 +181,7 @@ export class FolderReader {
     const folders = readdirSync(objectsDirectory, { withFileTypes: true })
     for (const folder of folders.filter((entry) => entry.isDirectory())) {
       for (const file of readdirSync(join(objectsDirectory, folder.name)).toSorted()) {
-        const id = /^([0-9a-f]{64})\.sqlite$/.exec(file)?.[1]
+        const id = /^([0-9a-f]{64}(?:\.\d+)?)\.sqlite$/.exec(file)?.[1]
         if (id !== undefined) yield `${decodeURIComponent(folder.name)}/${id}`
       }
     }
@@ -268,7 +271,9 @@ export class FolderReader {
   }
 
   #describe(namespace: string, entry: CatalogueEntry): ListedObject {
-    const { key } = entry
+    const { key, name } = entry
+    const id = key.slice(key.lastIndexOf('/') + 1)
+    const facet = facetOf(id, name)
     const logged = this.#logged.get(key)
     const stored =
       logged === undefined || logged.databaseBytes === 0
@@ -276,12 +281,23 @@ export class FolderReader {
         : logged.databaseBytes
     return {
       ...entry,
+      name: facet === undefined ? name : undefined,
+      facet,
       className: classOf(namespace),
       namespace,
-      id: key.slice(key.lastIndexOf('/') + 1),
+      id,
       bytes: (stored ?? 0) + (logged?.keyBytes ?? 0),
     }
   }
+}
+
+// What is stored as a facet's name is `<number of its parent>/<name>`. [FC7]
+function facetOf(id: string, path: string | undefined): ListedObject['facet'] {
+  const [root = '', number] = id.split('.')
+  if (number === undefined || path === undefined) return undefined
+  const slash = path.indexOf('/')
+  const parent = path.slice(0, slash)
+  return { name: path.slice(slash + 1), parentId: parent === '0' ? root : `${root}.${parent}` }
 }
 
 /** The class of a namespace, whose key is `<project>-<class>`. */

@@ -20,6 +20,7 @@ import {
   withIdleFolder,
 } from '../runtime/index.ts'
 import { adoptDatabase, readAlarmNames } from '../storage/index.ts'
+import { readFacetIndex } from './facet-index.ts'
 import { isOfTheWorld } from './faults.ts'
 import { findSource, findUser, type SourceNamespace } from './source.ts'
 
@@ -42,7 +43,7 @@ export interface ImportReport {
   readonly alarmCount: number
   /** Databases in which nothing was ever written. */
   readonly emptyCount: number
-  /** Databases of facets, which are not imported. */
+  /** Of the objects, those that are facets of others. */
   readonly facetCount: number
   readonly faultCount: number
 }
@@ -53,6 +54,7 @@ interface SourceObject {
   readonly path: string
 }
 
+const facetKey = /\.\d+$/
 const sideFiles = ['-wal', '-journal']
 
 /**
@@ -91,8 +93,11 @@ class Import {
   }
 
   async run(namespaces: readonly SourceNamespace[]): Promise<ImportReport> {
-    const objects = namespaces.flatMap(({ key, directory, ids }) =>
-      ids.map((id) => ({ key: `${key}/${id}`, path: join(directory, `${id}.sqlite`) })),
+    const objects = namespaces.flatMap(({ key, directory, ids, facets }) =>
+      [...ids, ...facets.map(({ id, number }) => `${id}.${number}`)].map((id) => ({
+        key: `${key}/${id}`,
+        path: join(directory, `${id}.sqlite`),
+      })),
     )
     if (!this.#options.overwrite) this.#requireNew(objects)
     for (const { key, foreign } of namespaces) {
@@ -103,9 +108,16 @@ class Import {
     rmSync(scratch, { recursive: true, force: true })
     mkdirSync(scratch, { mode: 0o700 })
     try {
-      const names = new Map(namespaces.flatMap((source) => [...this.#readNames(source, scratch)]))
+      const names = new Map(
+        namespaces.flatMap((source) => [
+          ...this.#readNames(source, scratch),
+          ...this.#readFacetNames(source),
+        ]),
+      )
       for (const [i, object] of objects.entries()) {
         this.#options.progress(i, objects.length)
+        // Nobody could ever ask for it; why is said already.
+        if (facetKey.test(object.key) && !names.has(object.key)) continue
         this.#importObject(object, names.get(object.key), scratch)
       }
       this.#options.progress(objects.length, objects.length)
@@ -124,7 +136,7 @@ class Import {
       rowCount: this.#rowCount,
       alarmCount: this.#entries.filter(({ alarmAt }) => alarmAt !== null).length,
       emptyCount: this.#emptyCount,
-      facetCount: namespaces.reduce((sum, { facetCount }) => sum + facetCount, 0),
+      facetCount: this.#entries.filter(({ key }) => facetKey.test(key)).length,
       faultCount: this.#faultCount,
     }
   }
@@ -178,6 +190,23 @@ class Import {
       this.#fault(`'${path}' cannot be read: ${error.message}; names are missing`)
     } finally {
       rmSync(copy, { force: true })
+    }
+    return names
+  }
+
+  /** Where each facet stands. [DT10] */
+  #readFacetNames({ key, directory, facets }: SourceNamespace): Map<string, string> {
+    const names = new Map<string, string>()
+    for (const { id, number } of facets) {
+      const path = join(directory, `${id}.facets`)
+      try {
+        const name = readFacetIndex(path).get(number)
+        if (name !== undefined) names.set(`${key}/${id}.${number}`, name)
+        else this.#fault(`${key}/${id}.${number}: '${path}' has no facet of this number`)
+      } catch (error) {
+        if (!isOfTheWorld(error)) throw error
+        this.#fault(`${key}/${id}.${number}: '${path}' cannot be read: ${error.message}`)
+      }
     }
     return names
   }

@@ -8,8 +8,8 @@ export interface SourceNamespace {
   readonly key: string
   readonly directory: string
   readonly ids: readonly string[]
-  /** Files of facets: objects inside of objects. */
-  readonly facetCount: number
+  /** Facets, objects inside of objects: the id of the object, and the number. */
+  readonly facets: readonly { readonly id: string; readonly number: number }[]
   /** Databases that are named like an object's and are of another namespace. */
   readonly foreign: readonly string[]
 }
@@ -51,18 +51,19 @@ function readNamespace(directory: string): SourceNamespace | undefined {
   const own: string[] = []
   const foreign: string[] = []
   const factory = new IdFactory(basename(directory))
-  let facetCount = 0
+  const facets: { id: string; number: number }[] = []
   for (const file of files) {
-    const [, id = '', facet] = /^([0-9a-f]{64})(\.\d+)?\.sqlite$/.exec(file) ?? []
+    const [, id = '', facet] = /^([0-9a-f]{64})(?:\.(\d+))?\.sqlite$/.exec(file) ?? []
     if (id === '') continue
-    if (facet !== undefined) facetCount += 1
-    else if (isOwn(factory, id)) own.push(id)
-    else foreign.push(join(directory, file))
+    if (isOwn(factory, id)) {
+      if (facet === undefined) own.push(id)
+      else facets.push({ id, number: Number(facet) })
+    } else foreign.push(join(directory, file))
   }
-  if (own.length + foreign.length + facetCount === 0 && !files.includes('metadata.sqlite')) {
+  if (own.length + foreign.length + facets.length === 0 && !files.includes('metadata.sqlite')) {
     return undefined
   }
-  return { key: basename(directory), directory, ids: own.toSorted(), facetCount, foreign }
+  return { key: basename(directory), directory, ids: own.toSorted(), facets, foreign }
 }
 
 function isOwn(factory: IdFactory, id: string): boolean {

@@ -33,6 +33,11 @@ export abstract class EventOwner extends Owner implements Callee {
   /** The entry for events that start something new. */
   protected abstract rootEntry(): Entry
 
+  /** Whether its end counts as a reset for callers, rather than as what it is. */
+  protected get isResetWhenBroken(): boolean {
+    return this.objectId !== undefined
+  }
+
   get hasCalls(): boolean {
     return !this.#inFlight.isEmpty
   }
@@ -96,7 +101,7 @@ export abstract class EventOwner extends Owner implements Callee {
 
   /** What a call gets that comes after this owner broke. */
   protected lateError(error: unknown): Error {
-    return copyError(error, { durableObjectReset: this.objectId !== undefined })
+    return copyError(error, { durableObjectReset: this.isResetWhenBroken })
   }
 
   /** Fails every unanswered call. @returns false when this owner was broken before */
@@ -105,7 +110,7 @@ export abstract class EventOwner extends Owner implements Callee {
     for (const { call } of this.#inFlight.drain()) {
       // The reference marks only requests as failed remotely (reference 1.15, ctx.abort).
       const remote = call.kind === 'fetch'
-      call.fail(copyError(error, { remote, durableObjectReset: this.objectId !== undefined }))
+      call.fail(copyError(error, { remote, durableObjectReset: this.isResetWhenBroken }))
     }
     this.#letGo()
     return true

@@ -25,6 +25,10 @@ export interface IncarnationOptions {
   readonly compatibility: Compatibility
   /** The object's hibernatable sockets; they outlive this incarnation when it is evicted. */
   readonly sockets: HibernatableSockets
+  /** A facet of another object: it has no alarm. */
+  readonly isFacet: boolean
+  /** `deleteAll()`: what facets of the object have stored goes as well. */
+  readonly deleteFacets: (incarnation: Incarnation) => void
   /** Makes the user's instance; runs inside the first turn. */
   readonly construct: (incarnation: Incarnation) => object
   /** This incarnation is over; the next event finds a new one. Called once. */
@@ -52,6 +56,7 @@ export class Incarnation extends EventOwner {
   readonly #rootEntry: Entry
   #instance: object | undefined
   #isConstructed = false
+  #isEndedByParent = false
 
   constructor(options: IncarnationOptions) {
     super()
@@ -114,6 +119,21 @@ export class Incarnation extends EventOwner {
     this.store.setListener(undefined)
     if (!this.holdsTurn) this.store.turnAborted()
     this.#options.ended(error)
+  }
+
+  /** As {@link break}, for a facet that its parent ends: callers get `error` as it is. [FC4] */
+  endByParent(error: unknown): void {
+    this.#isEndedByParent = true
+    this.break(error)
+  }
+
+  get isFacet(): boolean {
+    return this.#options.isFacet
+  }
+
+  /** Deletes what facets of the object have stored, and ends them. [FC5] */
+  deleteFacets(): void {
+    this.#options.deleteFacets(this)
   }
 
   /** Calls `alarm()` of the instance, as an event. [AL4] */
@@ -246,6 +266,19 @@ export class Incarnation extends EventOwner {
     this.store.whenConfirmed(callback)
   }
 
+  /** Lets nothing out before all that was written to `store` so far is confirmed. */
+  holdUntilConfirmed(store: Pick<DurableStore, 'whenConfirmed'>): void {
+    const hold = this.#hold()
+    store.whenConfirmed((error) => {
+      if (error === undefined) hold.release()
+      else hold.fail(error)
+    })
+  }
+
+  protected override get isResetWhenBroken(): boolean {
+    return !this.#isEndedByParent
+  }
+
   protected leave(message: Outgoing): void {
     this.#outputGate.wait(message)
   }
@@ -317,13 +350,7 @@ export class Incarnation extends EventOwner {
     })
     // Commits of an earlier incarnation may still be on their way: what this one reads of them must
     // not be told before they are confirmed. [OB6]
-    if (this.store.hasUnconfirmed) {
-      const hold = this.#hold()
-      this.store.whenConfirmed((error) => {
-        if (error === undefined) hold.release()
-        else hold.fail(error)
-      })
-    }
+    if (this.store.hasUnconfirmed) this.holdUntilConfirmed(this.store)
   }
 
   #hold(): { release(): void; fail(error: unknown): void } {

@@ -145,6 +145,7 @@ export abstract class KeyValueApi {
             'Your Durable Object class must have an alarm() handler in order to call setAlarm()',
           )
         }
+        if (access.incarnation.isFacet) throw new Error('Facets currently cannot set alarms.')
         alarm.set(Math.max(at, clock.unixMs()), options)
       })
     })

@@ -5,7 +5,9 @@ import type { Incarnation } from './incarnation.ts'
 import { DurableObjectStorage, type StorageParts } from './storage-api.ts'
 
 export interface StateParts extends StorageParts {
-  readonly id: ObjectId
+  /** A facet's may be any text. */
+  readonly id: ObjectId | string
+  readonly facets: object
   readonly props: unknown
   /** Undefined when the project's compatibility date is before `ctx.exports`. */
   readonly exports: object | undefined
@@ -13,16 +15,18 @@ export interface StateParts extends StorageParts {
 
 /** `ctx` of an object (reference, API checklist: DurableObjectState). */
 export class DurableObjectState {
+  readonly facets: object
   /** There are no containers here. */
   readonly container = undefined
   readonly storage: DurableObjectStorage
-  readonly id: ObjectId
+  readonly id: ObjectId | string
   readonly props: unknown
   declare readonly exports?: object
   readonly #incarnation: Incarnation
 
   constructor(incarnation: Incarnation, given: StateParts) {
     this.#incarnation = incarnation
+    this.facets = given.facets
     this.storage = DurableObjectStorage.create(incarnation, given)
     this.id = given.id
     this.props = given.props

@@ -113,6 +113,7 @@ export class DurableObjectStorage extends KeyValueApi {
         }
         store.deleteAll({ keepAlarm: !this.#deleteAllDeletesAlarm })
         if (this.#deleteAllDeletesAlarm) access.incarnation.alarm.deletedByDeleteAll()
+        access.incarnation.deleteFacets()
       })
     })
   }

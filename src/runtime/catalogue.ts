@@ -1,15 +1,16 @@
 import type { AlarmSource, Due } from '../alarms/index.ts'
 import type { CommitLog, CommitRecord } from '../base/index.ts'
+import type { KnownFacet } from './facet-tree.ts'
 import { ObjectStore, type SqlValue } from '../storage/index.ts'
 
 /** Names the catalogue itself in the log; no class has this key, because those have a hyphen. */
 export const catalogueKey = 'catalogue/objects'
 
-/** One object that exists. */
+/** One object, or facet of an object, that exists. */
 export interface CatalogueEntry {
-  /** `<namespace key>/<64 hex digits>` */
+  /** `<namespace key>/<64 hex digits>`, and for a facet `.<number>` behind it. */
   readonly key: string
-  /** What its id was made from, if that was ever known. */
+  /** What its id was made from, if that was ever known; of a facet `<number of its parent>/<name>`. */
   readonly name: string | undefined
   readonly alarmAt: number | null
 }
@@ -31,6 +32,9 @@ export interface CatalogueOptions {
   /** The folder has a catalogue: a missing file is an error, and not a new one. */
   readonly mustExist: boolean
 }
+
+const idBytes = 32
+const facetBytes = 3
 
 const schema = [
   'CREATE TABLE namespaces (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)',
@@ -58,6 +62,8 @@ export class Catalogue implements AlarmSource {
   #store: ObjectStore
   // Newer than the database.
   readonly #recent = new Map<string, RecentEntry>()
+  // Keys of facets that have been in there, by object.
+  readonly #recentFacets = new Map<string, Set<string>>()
   #isClosed = false
   readonly #namespaces = new Map<string, number>()
   readonly #namespaceKeys = new Map<number, string>()
@@ -76,6 +82,7 @@ export class Catalogue implements AlarmSource {
   /** The log says this, and says it last. */
   know({ key, name, alarmAt, hasFile }: RecentEntry): void {
     const known = this.#recent.get(key)
+    if (isFacet(key)) this.#knowFacet(key)
     if (known === undefined) this.#recent.set(key, { key, name, alarmAt, hasFile })
     else if (name !== undefined || alarmAt !== undefined || hasFile !== known.hasFile) {
       this.#recent.set(key, {
@@ -98,6 +105,23 @@ export class Catalogue implements AlarmSource {
   hasFile(key: string): boolean {
     // In the database are only objects that were checkpointed.
     return this.#recent.get(key)?.hasFile === true || this.#row(key) !== undefined
+  }
+
+  /** The facets of the object `key`. [FC7] */
+  facetsOf(key: string): KnownFacet[] {
+    const namespace = this.#namespaces.get(key.slice(0, key.lastIndexOf('/')))
+    const from = idOf(key)
+    const to = Buffer.concat([from, Buffer.alloc(facetBytes + 1, 0xff)])
+    const rows = this.#query(
+      'SELECT namespace, id, name, alarm FROM objects WHERE namespace = ? AND id > ? AND id < ?',
+      [namespace ?? 0, from, to],
+    )
+    const keys = new Set(rows.map((row) => this.#entry(row).key))
+    for (const recent of this.#recentFacets.get(key) ?? []) keys.add(recent)
+    return [...keys].flatMap((facet) => {
+      const path = this.nameOf(facet)
+      return path === undefined ? [] : [{ number: Number(facet.slice(key.length + 1)), path }]
+    })
   }
 
   nameOf(key: string): string | undefined {
@@ -132,7 +156,7 @@ export class Catalogue implements AlarmSource {
       entries.set(entry.key, entry)
     }
     for (const entry of this.#recent.values()) {
-      if (!entry.key.startsWith(prefix) || entry.key <= after) continue
+      if (!entry.key.startsWith(prefix) || this.compareKeys(entry.key, after) <= 0) continue
       entries.set(entry.key, merge(entry, this.#row(entry.key)))
     }
     return [...entries.values()].sort((a, b) => this.compareKeys(a.key, b.key)).slice(0, limit)
@@ -164,6 +188,7 @@ export class Catalogue implements AlarmSource {
 
   /** By id alone: no two objects have the same, whatever their namespaces. */
   compareKeys(a: string, b: string): number {
+    if (isFacet(a) || isFacet(b)) return Buffer.compare(idOf(a), idOf(b))
     const [first, second] = [hexOf(a), hexOf(b)]
     return first < second ? -1 : first > second ? 1 : 0
   }
@@ -245,7 +270,9 @@ export class Catalogue implements AlarmSource {
     await this.whenConfirmed()
     for (const entry of entries) {
       // What was confirmed meanwhile is newer still.
-      if (this.#recent.get(entry.key) === entry) this.#recent.delete(entry.key)
+      if (this.#recent.get(entry.key) !== entry) continue
+      this.#recent.delete(entry.key)
+      if (isFacet(entry.key)) this.#forgetFacet(entry.key)
     }
     // In small steps, as it comes; before its segment goes, it is asked for again.
     store.whenCheckpointed(() => {})
@@ -301,6 +328,20 @@ export class Catalogue implements AlarmSource {
     return number
   }
 
+  #knowFacet(key: string): void {
+    const root = key.slice(0, key.lastIndexOf('.'))
+    const known = this.#recentFacets.get(root)
+    if (known === undefined) this.#recentFacets.set(root, new Set([key]))
+    else known.add(key)
+  }
+
+  #forgetFacet(key: string): void {
+    const root = key.slice(0, key.lastIndexOf('.'))
+    const known = this.#recentFacets.get(root)
+    known?.delete(key)
+    if (known?.size === 0) this.#recentFacets.delete(root)
+  }
+
   #row(key: string): CatalogueEntry | undefined {
     const number = this.#namespaces.get(key.slice(0, key.lastIndexOf('/')))
     if (number === undefined) return undefined
@@ -316,9 +357,11 @@ export class Catalogue implements AlarmSource {
   }
 
   #entry([namespace, id, name, alarm]: SqlValue[]): CatalogueEntry {
-    const hex = Buffer.from(id as ArrayBuffer).toString('hex')
+    const bytes = Buffer.from(id as ArrayBuffer)
+    const hex = bytes.subarray(0, idBytes).toString('hex')
+    const facet = bytes.length > idBytes ? `.${bytes.readUIntBE(idBytes, facetBytes)}` : ''
     return {
-      key: `${this.#namespaceKeys.get(namespace as number)}/${hex}`,
+      key: `${this.#namespaceKeys.get(namespace as number)}/${hex}${facet}`,
       name: name === null ? undefined : (name as string),
       alarmAt: alarm as number | null,
     }
@@ -346,6 +389,16 @@ function hexOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1)
 }
 
-function idOf(key: string): Uint8Array {
-  return Buffer.from(hexOf(key), 'hex')
+function isFacet(key: string): boolean {
+  return hexOf(key).length > 2 * idBytes
+}
+
+// A facet's number stands behind the id, so that it comes after its object and before the next one.
+function idOf(key: string): Buffer {
+  const [hex = '', number] = hexOf(key).split('.')
+  const id = Buffer.from(hex, 'hex')
+  if (number === undefined) return id
+  const facet = Buffer.alloc(facetBytes)
+  facet.writeUIntBE(Number(number), 0, facetBytes)
+  return Buffer.concat([id, facet])
 }

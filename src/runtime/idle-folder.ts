@@ -65,6 +65,7 @@ function openTable(log: ShardLog): ObjectTable {
     idleMs: 0,
     isKnown: (key) => log.catalogue.hasFile(key),
     nameOf: (key) => log.catalogue.nameOf(key),
+    facetsOf: (key) => log.catalogue.facetsOf(key),
     storageDelayMs: 0,
     openDatabases: 100,
     // No object ever wakes.

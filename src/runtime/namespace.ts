@@ -127,7 +127,8 @@ export function residentOf(value: unknown): Resident | undefined {
   return typeof value === 'object' && value !== null ? residents.get(value)?.() : undefined
 }
 
-function requireRpc(instance: object): void {
+/** @throws TypeError when the class of `instance` does not take calls */
+export function requireRpc(instance: object): void {
   if (instance instanceof DurableObject) return
   throw lookupError(
     'The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module "cloudflare:workers".',

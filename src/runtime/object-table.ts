@@ -3,6 +3,8 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock, CommitLog, Compatibility, Timers } from '../base/index.ts'
 import { type ObjectId, storedNameOf } from '../names/index.ts'
+import { FacetCopy } from './facet-copy.ts'
+import { FacetHome, FacetTree, type KnownFacet } from './facet-tree.ts'
 import {
   type AlarmRing,
   type Callee,
@@ -17,9 +19,12 @@ import {
   DelayedKvStore,
   type DurableStore,
   type ErrorFormat,
+  type ObjectImage,
   ObjectStore,
   OpenDatabases,
   type PendingState,
+  readObjectImage,
+  writeObjectImage,
 } from '../storage/index.ts'
 import type { Entry } from '../turns/index.ts'
 
@@ -28,7 +33,7 @@ export interface ObjectClass {
   readonly name: string
   /** Distinguishes this class's objects from all others in the log and on disk. */
   readonly uniqueKey: string
-  construct(incarnation: Incarnation, id: ObjectId): object
+  construct(incarnation: Incarnation, id: ObjectId | string, home: FacetHome): object
 }
 
 export interface ObjectTableOptions {
@@ -49,6 +54,8 @@ export interface ObjectTableOptions {
   readonly isKnown: (key: string) => boolean
   /** What the object's id was made from, if that is known. */
   readonly nameOf: (key: string) => string | undefined
+  /** The facets of an object that have stored something. */
+  readonly facetsOf: (key: string) => Iterable<KnownFacet>
   /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
   readonly storageDelayMs: number
   readonly compatibility: Compatibility
@@ -62,6 +69,8 @@ export interface ObjectTableOptions {
 export class ObjectTable {
   readonly #options: ObjectTableOptions
   readonly #residents = new Map<string, Resident>()
+  // Of objects that have used them, as long as one of them is in memory.
+  readonly #facetTrees = new Map<string, FacetTree>()
   // A store outlives an incarnation that was aborted: its commits are still on their way.
   readonly #stores = new Map<string, ObjectStore>()
   // Over the stores of the same keys, when storage takes time.
@@ -99,10 +108,72 @@ export class ObjectTable {
     const key = `${objectClass.uniqueKey}/${id.toString()}`
     let resident = this.#residents.get(key)
     if (resident === undefined) {
-      resident = new Resident(this, key, objectClass, id)
+      resident = new Resident(this, key, objectClass, id, new FacetHome(this, key, 0, 1))
       this.#residents.set(key, resident)
     }
     return resident
+  }
+
+  /**
+   * As {@link resident}, for a facet.
+   *
+   * @param path its parent and name, which are stored with it
+   */
+  facet(
+    home: FacetHome,
+    key: string,
+    path: string,
+    objectClass: ObjectClass,
+    id: ObjectId | string,
+  ): Resident {
+    const resident = new Resident(this, key, objectClass, id, home, path)
+    this.#residents.set(key, resident)
+    return resident
+  }
+
+  /** The facets of the object `key`. */
+  facetTree(key: string): FacetTree {
+    let tree = this.#facetTrees.get(key)
+    if (tree === undefined) {
+      tree = new FacetTree(this, key, this.#options.facetsOf(key))
+      this.#facetTrees.set(key, tree)
+    }
+    return tree
+  }
+
+  /**
+   * All that the object `key` has stored.
+   *
+   * @throws Error while it is in a transaction(), and when storage takes time
+   */
+  imageOf(key: string): ObjectImage {
+    if (this.#options.storageDelayMs > 0) {
+      throw new Error('Cannot copy an object: storage that takes time has no copies')
+    }
+    return readObjectImage(this.openStore(key, this.#options.nameOf(key)))
+  }
+
+  /**
+   * Lets the object `key`, which must be new, begin with `image`. Until the copy is confirmed, it may not
+   * be opened.
+   *
+   * @param name what is stored as its name
+   */
+  copy(key: string, name: string, image: ObjectImage): FacetCopy {
+    const copy = new FacetCopy(image)
+    copy.whenConfirmed((error) => {
+      if (error !== undefined) return
+      writeObjectImage(databasePath(this.#options.directory, key), image)
+      this.#unsynced.add(key)
+      this.#pending.set(key, { kv: image.kv, alarmAt: undefined })
+    })
+    copy.log(this.#options.log, key, name)
+    return copy
+  }
+
+  /** The object or facet at `home` is over, and with it those inside of it. */
+  endFacets(home: FacetHome, reason: unknown): void {
+    this.#facetTrees.get(home.rootKey)?.endBelow(home.number, reason)
   }
 
   /** What an incarnation is lent; otherwise as {@link openStore}. */
@@ -219,6 +290,9 @@ export class ObjectTable {
   sweep(): void {
     const now = this.#options.clock.monotonicMs()
     for (const resident of this.#residents.values()) resident.evictIfIdle(now)
+    for (const [key, tree] of this.#facetTrees) {
+      if (tree.isUnused && !this.#residents.has(key)) this.#facetTrees.delete(key)
+    }
     // A copy: a store that is reset has another one behind it, whose turn is at the next sweep.
     for (const [key, store] of [...this.#stores]) {
       if (this.#checkpoints.has(key)) store.advanceCheckpoint()
@@ -348,18 +422,30 @@ export class Resident implements Callee {
   readonly #table: ObjectTable
   readonly #key: string
   readonly #class: ObjectClass
-  readonly #id: ObjectId
+  readonly #id: ObjectId | string
+  readonly #home: FacetHome
+  readonly #storedName: string | undefined
   readonly #sockets: HibernatableSockets
   #incarnation: Incarnation | undefined
   #broken: { readonly error: unknown } | undefined
   #isRetired = false
   #idleSinceMs: number | undefined
 
-  constructor(table: ObjectTable, key: string, objectClass: ObjectClass, id: ObjectId) {
+  /** @param facetPath of a facet: what is stored as its name */
+  constructor(
+    table: ObjectTable,
+    key: string,
+    objectClass: ObjectClass,
+    id: ObjectId | string,
+    home: FacetHome,
+    facetPath?: string,
+  ) {
     this.#table = table
     this.#key = key
     this.#class = objectClass
     this.#id = id
+    this.#home = home
+    this.#storedName = facetPath ?? (typeof id === 'string' ? undefined : storedNameOf(id))
     const { clock, report } = table.options
     this.#sockets = new HibernatableSockets({
       clock,
@@ -377,7 +463,10 @@ export class Resident implements Callee {
   }
 
   get #label(): string {
-    return `${this.#class.name} ${JSON.stringify(this.#id.name ?? this.#id.toString())}`
+    const id = this.#id
+    const name = typeof id === 'string' ? id : (id.name ?? id.toString())
+    const facet = this.#home.number === 0 ? '' : ` facet ${this.#storedName}`
+    return `${this.#class.name} ${JSON.stringify(name)}${facet}`
   }
 
   deliver(call: InboundCall, entry?: Entry): void {
@@ -387,6 +476,11 @@ export class Resident implements Callee {
     }
     this.#idleSinceMs = undefined
     this.#wake().deliver(call, entry)
+  }
+
+  /** Ended by its parent, or by itself. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined
   }
 
   /** An incarnation is in memory: it uses the store, and knows its alarm better than that does. */
@@ -430,6 +524,12 @@ export class Resident implements Callee {
     else this.#ended(reason)
   }
 
+  /** As {@link end}, for a facet: calls fail with `reason` as it is. */
+  endByParent(reason: unknown): void {
+    if (this.#incarnation !== undefined) this.#incarnation.endByParent(reason)
+    else this.#ended(reason)
+  }
+
   // With sockets the object hibernates: its place stays, for their next event and for its stubs. [WS8]
   #leaveMemory(): void {
     this.#incarnation?.evict()
@@ -443,6 +543,7 @@ export class Resident implements Callee {
     this.#broken = { error }
     this.#sockets.disconnectAll()
     this.#table.retire(this.#key, this)
+    this.#table.endFacets(this.#home, error)
   }
 
   #wake(): Incarnation {
@@ -452,12 +553,18 @@ export class Resident implements Callee {
     const incarnation = new Incarnation({
       label,
       objectId: this.#id.toString(),
-      store: this.#table.openMemory(this.#key, storedNameOf(this.#id)),
+      store: this.#table.openMemory(this.#key, this.#storedName),
       clock,
       timers,
       compatibility,
       sockets: this.#sockets,
-      construct: (made) => this.#class.construct(made, this.#id),
+      isFacet: this.#home.number > 0,
+      deleteFacets: (by) => {
+        const { tree, number } = this.#home
+        const stores = tree.deleteBelow(number, new Error('Facet was deleted.'))
+        for (const store of stores) by.holdUntilConfirmed(store)
+      },
+      construct: (made) => this.#class.construct(made, this.#id, this.#home),
       ended: (error) => this.#ended(error),
       report: (message, error) => report(`${label}: ${message}`, error),
     })

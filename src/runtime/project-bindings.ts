@@ -1,15 +1,23 @@
 import type { Compatibility } from '../base/index.ts'
-import { IdFactory } from '../names/index.ts'
-import { DurableObject, DurableObjectState } from '../objects/index.ts'
+import { IdFactory, type ObjectId } from '../names/index.ts'
+import { DurableObject, DurableObjectState, type Incarnation } from '../objects/index.ts'
+import { copyProps } from '../rpc/index.ts'
 import { Entrypoint } from './entrypoint.ts'
+import type { FacetHome } from './facet-tree.ts'
+import { DurableObjectFacets } from './facets.ts'
 import { loopbackClass, loopbackNamespace, loopbackService } from './loopback.ts'
 import { createNamespace, type NamespaceParts, type ObjectRouter } from './namespace.ts'
-import type { Constructor } from './object-class.ts'
+import type { Constructor, ObjectClassParts } from './object-class.ts'
 import type { ObjectClass } from './object-table.ts'
 import { ProjectError } from './project-source.ts'
 import { globalScopeError, type ProjectScope } from './project-scope.ts'
 import type { ProjectDescription } from './shard.ts'
 import { WorkerEntrypoint, WorkflowEntrypoint } from './workers-module.ts'
+
+/** What an instance is made of. */
+interface Code extends Pick<ObjectClassParts, 'constructor' | 'props'> {
+  readonly hasSql: boolean
+}
 
 /**
  * What a project finds in `env` and `exports`. `env` is there before the project's own code is loaded,
@@ -78,18 +86,12 @@ export class ProjectBindings {
     return {
       name,
       uniqueKey: `${this.#project.name}-${name}`,
-      construct: (incarnation, id) => {
-        const { env, exports } = this.scope
-        const { deleteAllDeletesAlarm, ctxExports } = incarnation.compatibility
-        const state = new DurableObjectState(incarnation, {
-          id,
+      construct: (incarnation, id, home) =>
+        this.#construct(incarnation, id, home, {
+          constructor: this.#constructorOf(name),
           props: {},
-          exports: ctxExports ? exports : undefined,
-          deleteAllDeletesAlarm,
           hasSql: this.#hasSql(name),
-        })
-        return new (this.#constructorOf(name))(state, env)
-      },
+        }),
     }
   }
 
@@ -97,6 +99,32 @@ export class ProjectBindings {
     const { durableObjects } = this.#project
     if (durableObjects === 'all-exported') return true
     return durableObjects.every((entry) => entry.className !== className || entry.hasSql)
+  }
+
+  #construct(
+    incarnation: Incarnation,
+    id: ObjectId | string,
+    home: FacetHome,
+    { constructor, props, hasSql }: Code,
+  ): object {
+    const { env, exports } = this.scope
+    const { deleteAllDeletesAlarm, ctxExports } = incarnation.compatibility
+    const toObjectClass = (parts: ObjectClassParts): ObjectClass => ({
+      name: parts.name,
+      uniqueKey: '',
+      // Facets have SQL, whatever is said of objects of their class.
+      construct: (facet, facetId, facetHome) =>
+        this.#construct(facet, facetId, facetHome, { ...parts, hasSql: true }),
+    })
+    const state = new DurableObjectState(incarnation, {
+      id,
+      facets: new DurableObjectFacets({ incarnation, home, id, toObjectClass }),
+      props: copyProps(props),
+      exports: ctxExports ? exports : undefined,
+      deleteAllDeletesAlarm,
+      hasSql,
+    })
+    return new constructor(state, env)
   }
 
   #constructorOf(name: string): Constructor {
@@ -126,12 +154,12 @@ export class ProjectBindings {
     }
   }
 
-  // In the reference's order: workers that are objects, worker classes, classes with objects, others.
+  // In the reference's order: workers that are objects, worker classes, classes of objects.
   #loopbacks(
     exports: Record<string, unknown>,
     entrypoint: (exported: object) => Entrypoint,
   ): Record<string, object> {
-    const groups: [string, object][][] = [[], [], [], []]
+    const groups: [string, object][][] = [[], [], []]
     for (const [name, value] of Object.entries(exports)) {
       const parts = this.#namespaces.get(name)
       if (typeof value === 'object' && value !== null) {
@@ -141,7 +169,7 @@ export class ProjectBindings {
         groups[1]?.push([name, loopbackService(entrypoint(value))])
       } else if (parts !== undefined) {
         groups[2]?.push([name, loopbackNamespace(parts, value as Constructor)])
-      } else groups[3]?.push([name, loopbackClass(name, value as Constructor)])
+      } else groups[2]?.push([name, loopbackClass(name, value as Constructor)])
     }
     return Object.fromEntries(groups.flat())
   }

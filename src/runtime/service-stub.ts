@@ -64,23 +64,23 @@ export class ObjectStub extends ServiceStub {
   }
 }
 
-/** What a stub of a worker's entrypoint is a proxy of. */
-class EntrypointStub extends ServiceStub {
-  constructor() {
-    super(maker)
-  }
+/** What a stub of a worker's entrypoint, or of a facet, is a proxy of. */
+export function newServiceStub(): ServiceStub {
+  return new ServiceStub(maker)
 }
 
 definePlatformClass(ServiceStub, 'ServiceStub')
+Object.defineProperty(ServiceStub.prototype, Symbol.toStringTag, { value: 'Fetcher' })
 definePlatformClass(ObjectStub, 'DurableObject')
 refusingCalls(ObjectStub, 'Illegal constructor')
-definePlatformClass(EntrypointStub, 'ServiceStub')
 
 /** What a stub looks like besides its remote methods. */
 export interface Shell {
   readonly object: object
   readonly type: string
   readonly mayTravel: boolean
+  /** Why it may not, where the reference has words of its own for that. */
+  readonly refusal?: string
 }
 
 /**
@@ -92,10 +92,15 @@ export interface Shell {
 export function createServiceStub(
   findCallee: () => Callee,
   check: (instance: object) => void,
-  shell: Shell = { object: new EntrypointStub(), type: 'ServiceStub', mayTravel: true },
+  shell: Shell = { object: newServiceStub(), type: 'ServiceStub', mayTravel: true },
 ): object {
   const capability = new CalleeCapability(findCallee, check)
-  const travel = shell.mayTravel ? () => createServiceStub(findCallee, check) : undefined
+  const { refusal } = shell
+  const refuse = (): never => {
+    throw new DOMException(refusal, 'DataCloneError')
+  }
+  const pass = shell.mayTravel ? () => createServiceStub(findCallee, check) : undefined
+  const travel = refusal === undefined ? pass : refuse
   const stub = createObjectStub(capability, { shell: shell.object, type: shell.type, travel })
   callees.set(stub, findCallee)
   return stub

@@ -119,6 +119,7 @@ export class Shard {
       openDatabases: options.openDatabases,
       isKnown: (key) => log.catalogue.hasFile(key),
       nameOf: (key) => log.catalogue.nameOf(key),
+      facetsOf: (key) => log.catalogue.facetsOf(key),
       storageDelayMs: options.storageDelayMs,
       compatibility,
       report,

@@ -118,6 +118,10 @@ export class ObjectStore implements CommitSource, DurableStore {
     return this.#transaction !== 'none' || this.#unconfirmed.length > 0
   }
 
+  get isInTransaction(): boolean {
+    return this.#transaction === 'explicit'
+  }
+
   /** Tells what the object's id was made from, when whoever opened the store did not know. */
   nameIs(name: string): void {
     this.#name.is(name)
@@ -290,10 +294,7 @@ export class ObjectStore implements CommitSource, DurableStore {
     return commits
   }
 
-  /**
-   * Calls back when everything written so far is durable, at once when it is; with the error when it
-   * never will be.
-   */
+  /** Calls back when everything written so far is durable, or with the error when it never will be. */
   whenConfirmed(callback: (error: Error | undefined) => void): void {
     const failure = this.#failure
     const last = this.#transaction === 'implicit' ? this.#current : this.#unconfirmed.at(-1)

@@ -79,6 +79,13 @@ export const programs: readonly Program[] = [
     ),
   },
   {
+    name: 'facets',
+    isRequired: true,
+    asks: ['basics', 'starts', 'names', 'aborts', 'deletes', 'clones', 'stubs', 'around'].map(
+      (path, index) => ({ path: `/${path}`, recording: 'expected.json', index }),
+    ),
+  },
+  {
     name: 'hibernation',
     isRequired: true,
     asks: [{ path: '/', recording: 'expected.json' }],

@@ -28,7 +28,6 @@ export const incompleteSections: ReadonlySet<string> = new Set([
   '1.12',
   '1.14',
   '1.15',
-  '1.17',
   '1.18',
 ])
 

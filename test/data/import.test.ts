@@ -140,7 +140,7 @@ test('[DT9] a source that is in use is refused, naming the process', {
   assert.ok(!existsSync(join(root, 'in use')))
 })
 
-test('[DT10] a damaged database is a fault, facets are counted, and the rest is imported', () => {
+test('[DT10] a damaged database is a fault, a facet without its index too, and the rest is imported', () => {
   const source = join(root, 'damaged')
   // As `wrangler dev` has it in a project's folder.
   const inProject = join(source, '.wrangler', 'state', 'v3')
@@ -166,7 +166,8 @@ test('[DT10] a damaged database is a fault, facets are counted, and the rest is 
   )
   assert.match(err, /^fault: '.*bbb\.sqlite' is of no object of the namespace 'attic-Room'$/m)
   assert.match(out, /^imported: objects 3, keys 21, rows 12, alarms 2\n/)
-  assert.match(out, /not imported, because facets: 1\nfaults 2\n$/)
+  assert.match(err, /\.1: '.*\.facets' has no facet of this number$/m)
+  assert.match(out, /\nfaults 3\n$/)
   assert.equal(data('verify', target).code, 0)
 })
 

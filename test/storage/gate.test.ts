@@ -50,6 +50,8 @@ class Bench {
       timers: { after: () => ({ cancel: () => {} }) },
       compatibility: newestCompatibility,
       sockets: noSockets(),
+      isFacet: false,
+      deleteFacets: () => {},
       construct: () => ({}),
       ended: () => {},
       report: (message, error) => assert.fail(`${message}: ${String(error)}`),

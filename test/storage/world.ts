@@ -142,6 +142,8 @@ export class World {
       timers: neverFires,
       compatibility: newestCompatibility,
       sockets: noSockets(),
+      isFacet: false,
+      deleteFacets: () => {},
       construct: () => ({}),
       ended: () => {},
       report: (_message, error) => this.#violated(error as Error),
