@@ -36,8 +36,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2
 }
 
-export function renderReport(report: Report): string {
-  const { rounds, seconds, isPinned, diskLimit } = report
+/** When, on what, of what: the first lines of a section. */
+export function renderHead(title: string): string[] {
   const machine = `${cpus()[0]?.model ?? 'unknown CPU'} × ${cpus().length}`
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   const versions = [
@@ -46,10 +46,17 @@ export function renderReport(report: Report): string {
     `Node ${process.version.slice(1)}`,
   ]
   return [
-    `## ${new Date().toISOString().slice(0, 10)}`,
+    `## ${new Date().toISOString().slice(0, 10)}${title}`,
     '',
     `- Machine: ${machine}, ${memory}, Linux ${release()}`,
     `- Versions: ${versions.join(', ')}`,
+  ]
+}
+
+export function renderReport(report: Report): string {
+  const { rounds, seconds, isPinned, diskLimit } = report
+  return [
+    ...renderHead(''),
     `- Conditions: HTTP/1.1 keep-alive without pipelining → worker → object by RPC;` +
       ` WebSockets: one text in flight each, echoed by the object;` +
       ` ${rounds} interleaved rounds of ${seconds} s per line, medians;` +

@@ -322,6 +322,8 @@ export class FileLog implements CommitLog {
   }
 
   #unrefWhenIdle(): void {
+    // Whoever closes waits for the thread, also when it answers the last requests meanwhile. [CL14]
+    if (this.#isClosing) return
     if (this.#inFlight === undefined && this.#requests.size === 0) this.#writer.unref()
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -11,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import type { CommitRecord, CommitSource, PendingCommit, Timers } from '../base/index.ts'
@@ -438,6 +440,26 @@ test('[CL6] what the disk refused leaves no gap when segments are dropped around
   assert.deepEqual(files(), ['00000005.log', '00000006.log'])
   await log.close()
   assert.deepEqual([...recover(folder).last], [['n/b', 5]])
+})
+
+test('[CL14] closing ends also when files are synced meanwhile', async () => {
+  const folder = makeFolder()
+  const path = join(folder, 'log', 'database')
+  writeFileSync(path, '')
+  // In a process that nothing else keeps alive.
+  const source = `
+    import { FileLog } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
+    const log = new FileLog({
+      directory: ${JSON.stringify(join(folder, 'log'))}, firstSegment: 1, segmentBytesMax: 20_000
+    })
+    const synced = log.syncFiles([${JSON.stringify(path)}])
+    await log.close()
+    await synced
+    console.log('closed')`
+  const program = join(folder, 'close.mjs')
+  writeFileSync(program, source)
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program])
+  assert.equal(stdout, 'closed\n', stderr)
 })
 
 test('[CL9] keys that no page has are given back, and those that were applied are not', async () => {

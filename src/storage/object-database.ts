@@ -42,7 +42,7 @@ export class ObjectDatabase {
       this.sql = new SqlDatabase(this.db, this.#sqlReads, run)
       this.#selectAlarm = prepareAlarm(this.db)
     } catch (error) {
-      this.db.close()
+      closeForGood(this.db)
       throw error
     }
   }
@@ -124,7 +124,7 @@ export class ObjectDatabase {
 
   close(): void {
     this.wal.close()
-    this.db.close()
+    closeForGood(this.db)
   }
 
   #storeAlarm(atMs: number | null): void {
@@ -137,6 +137,13 @@ export class ObjectDatabase {
     )
     this.#insertAlarm.run(alarmKey, BigInt(atMs) * 1_000_000n)
   }
+}
+
+// The authorizer leads back to statements, and each of those keeps its connection alive, natively: the
+// collector sees no cycle, and all of this would stay in memory for ever.
+function closeForGood(db: DatabaseSync): void {
+  db.setAuthorizer(null)
+  db.close()
 }
 
 /** The statement of {@link alarmOf}. */
