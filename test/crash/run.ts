@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import type { RuntimeName } from '../workerd/start.ts'
 import { runCrashRounds } from './crash-rounds.ts'
 import { mutants } from './simulator/mutants.ts'
-import { checkTrace, simulate, SimulationFailure } from './simulator/simulate.ts'
+import { checkTrace, noticeMutant, simulate } from './simulator/simulate.ts'
 
 const { values } = parseArgs({
   options: {
@@ -64,7 +64,7 @@ async function tryMutants(): Promise<void> {
   const total = left.length
   const work = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      const verdict = await verdictOn(next.name)
+      const verdict = await noticeMutant(next.name)
       if (verdict !== undefined) noticed += 1
       console.log(`${verdict === undefined ? '✖' : '✔'} ${next.name}: ${verdict ?? 'not noticed'}`)
     }
@@ -72,16 +72,4 @@ async function tryMutants(): Promise<void> {
   await Promise.all([work(), work()])
   console.log(`${noticed} of ${total} mutants noticed`)
   if (noticed < total) process.exitCode = 1
-}
-
-async function verdictOn(mutant: string): Promise<string | undefined> {
-  for (let run = 1; run <= 4; run += 1) {
-    try {
-      await simulate({ seed: run, operations, cuts: 300, mutant, processes: 1 })
-    } catch (error) {
-      if (!(error instanceof SimulationFailure)) throw error
-      return `run ${run}, ${error.message.split('\n', 1)[0]}`
-    }
-  }
-  return undefined
 }

@@ -56,6 +56,24 @@ export async function simulate(simulation: Simulation): Promise<Report> {
   }
 }
 
+/**
+ * Runs of fixed seeds, one after the other, until one shows the mutant. Threads run as they like, so
+ * that no two recordings are the same.
+ *
+ * @returns how it was noticed; undefined when it was not
+ */
+export async function noticeMutant(mutant: string): Promise<string | undefined> {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    try {
+      await simulate({ seed, operations: 400, cuts: 250, mutant, processes: 1 })
+    } catch (error) {
+      if (!(error instanceof SimulationFailure)) throw error
+      return `run ${seed}, ${error.message.split('\n', 1)[0]}`
+    }
+  }
+  return undefined
+}
+
 export interface Check {
   readonly root: string
   readonly trace: string
