@@ -77,8 +77,8 @@ function takeMembers(prototype: object, members: readonly string[]): void {
 
 /** Own properties of an instance that programs can list and read, and not assign. */
 export function defineReadonly(target: object, values: Readonly<Record<string, unknown>>): void {
-  for (const [key, value] of Object.entries(values)) {
-    Object.defineProperty(target, key, { value, enumerable: true, configurable: true })
+  for (const key of Object.keys(values)) {
+    Object.defineProperty(target, key, { value: values[key], enumerable: true, configurable: true })
   }
 }
 

@@ -8,7 +8,8 @@ const valueBytesMax = 16
  * what is not plain data. Cycles and shared references are kept, over all that one copier copies.
  */
 export abstract class Copier {
-  readonly #copies = new Map<object, unknown>()
+  // Made for the first object: most values have none.
+  #copies: Map<object, unknown> | undefined
   /** No fewer bytes than the copies take as a message, but for what `copySpecial` copies. */
   protected bytesMax = 0
 
@@ -18,7 +19,7 @@ export abstract class Copier {
     if (typeof value === 'string') this.bytesMax += 2 * value.length
     if (typeof value === 'symbol') throw dataCloneError(`${value.toString()} could not be cloned.`)
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value
-    return this.#copies.get(value) ?? this.#copyObject(value)
+    return this.#copies?.get(value) ?? this.#copyObject(value)
   }
 
   /** The copy of what is no plain object, list, Map or Set. */
@@ -32,15 +33,20 @@ export abstract class Copier {
       if (value instanceof Set) return this.#copySet(value)
     }
     const copy = this.copySpecial(value)
-    this.#copies.set(value, copy)
+    this.#remember(value, copy)
     return copy
+  }
+
+  #remember(value: object, copy: unknown): void {
+    this.#copies ??= new Map()
+    this.#copies.set(value, copy)
   }
 
   // A slice has holes where the list has them, and only there: they are written in another way.
   #copyArray(values: readonly unknown[]): unknown[] {
     const isList = Object.getPrototypeOf(values) === Array.prototype
     const copy: unknown[] = isList ? values.slice() : Array.from(values)
-    this.#copies.set(values, copy)
+    this.#remember(values, copy)
     let count = 0
     for (let i = 0; i < copy.length; i += 1) {
       if (!(i in copy)) continue
@@ -53,7 +59,7 @@ export abstract class Copier {
   }
 
   #copyProperties(value: object, copy: object): object {
-    this.#copies.set(value, copy)
+    this.#remember(value, copy)
     this.#copyInto(copy, value, Object.keys(value))
     return copy
   }
@@ -72,14 +78,14 @@ export abstract class Copier {
 
   #copyMap(value: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> {
     const copy = new Map<unknown, unknown>()
-    this.#copies.set(value, copy)
+    this.#remember(value, copy)
     for (const [key, inner] of [...value]) copy.set(this.copy(key), this.copy(inner))
     return copy
   }
 
   #copySet(value: ReadonlySet<unknown>): Set<unknown> {
     const copy = new Set<unknown>()
-    this.#copies.set(value, copy)
+    this.#remember(value, copy)
     for (const inner of [...value]) copy.add(this.copy(inner))
     return copy
   }

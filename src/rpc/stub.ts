@@ -2,6 +2,7 @@
 //
 // All are proxies of a function, since each can be called, and answer any name: a path that grows.
 
+import { types } from 'node:util'
 import {
   type Capability,
   dropParcel,
@@ -130,7 +131,7 @@ export type StubKind =
 
 /** Says what is behind `value` when it is a stub or a part of one. */
 export function stubKind(value: object): StubKind | undefined {
-  return handlers.get(value)?.kind
+  return handlerBehind(value)?.kind
 }
 
 /** A stub of a function, an RpcTarget or a plain object elsewhere. */
@@ -154,17 +155,27 @@ export interface ObjectStubParts {
 
 /** A stub of an object or of an entrypoint: it needs not be disposed of. */
 export function createObjectStub(capability: Capability, parts: ObjectStubParts): object {
-  const handler = new ObjectHandler(capability, parts)
-  const stub = new Proxy(parts.shell, handler)
-  handlers.set(stub, handler)
-  return stub
+  return new Proxy(parts.shell, new ObjectHandler(capability, parts))
 }
 
-// What a proxy stands for. Proxies cannot be told from outside.
-const handlers = new WeakMap<object, Handler>()
+// A proxy cannot be told from outside, but its handler answers when it is asked for this name. Not a
+// WeakMap: with an entry for each stub, promise and property it was half of the time of a call.
+const question = Symbol('handler')
+let answer: Handler | undefined
+
+function handlerBehind(value: object): Handler | undefined {
+  if (!types.isProxy(value)) return undefined
+  answer = undefined
+  try {
+    Reflect.get(value, question)
+  } catch {
+    // A proxy of the program's own, which knows its names.
+  }
+  return answer
+}
 
 function handlerOf(proxy: object): Handler {
-  const handler = handlers.get(proxy)
+  const handler = handlerBehind(proxy)
   if (handler === undefined) throw new TypeError('Illegal invocation')
   return handler
 }
@@ -204,6 +215,10 @@ abstract class Handler implements ProxyHandler<object> {
   }
 
   get(_target: object, name: string | symbol, proxy: object): unknown {
+    if (name === question) {
+      answer = this
+      return undefined
+    }
     if (name in this.prototype) return Reflect.get(this.prototype, name)
     if (typeof name === 'symbol') return name === Symbol.toStringTag ? this.tag : undefined
     // A stub is not a promise: `await stub` must give the stub. An index is no name.
@@ -323,21 +338,18 @@ const abandoned = new FinalizationRegistry<StartedCall>((started) => started.aba
 
 abstract class RootHandler extends Handler implements PathRoot {
   abstract readonly capability: Capability
-  #members: Map<string, object> | undefined
+  #lastMember: { readonly name: string; readonly proxy: object } | undefined
 
   apply(_target: object, _this: unknown, values: unknown[]): unknown {
     return startCall(this, [], values)
   }
 
-  // Programs call the same methods of the same stub again and again.
+  // Programs call the same method of the same stub again and again.
   protected member(name: string, proxy: object): object {
-    let member = this.#members?.get(name)
-    if (member === undefined) {
-      member = proxyOf(new PropertyHandler(this, [name], proxy))
-      this.#members ??= new Map()
-      this.#members.set(name, member)
+    if (this.#lastMember?.name !== name) {
+      this.#lastMember = { name, proxy: proxyOf(new PropertyHandler(this, [name], proxy)) }
     }
-    return member
+    return this.#lastMember.proxy
   }
 }
 
@@ -399,9 +411,7 @@ class ObjectHandler extends RootHandler {
 }
 
 function proxyOf(handler: Handler): object {
-  const proxy = new Proxy(callable, handler)
-  handlers.set(proxy, handler)
-  return proxy
+  return new Proxy(callable, handler)
 }
 
 function startCall(root: PathRoot, path: readonly string[], values: readonly unknown[]): object {

@@ -115,16 +115,7 @@ function createStub({ objectClass, router }: NamespaceParts, id: ObjectId): obje
     return resident
   }
   const shell = { object: new ObjectStub(id), type: 'DurableObject', mayTravel: true }
-  const stub = createServiceStub(findCallee, requireRpc, shell)
-  residents.set(stub, findCallee)
-  return stub
-}
-
-const residents = new WeakMap<object, () => Resident>()
-
-/** Where the calls of an object's stub go; undefined when `value` is no such stub. */
-export function residentOf(value: unknown): Resident | undefined {
-  return typeof value === 'object' && value !== null ? residents.get(value)?.() : undefined
+  return createServiceStub(findCallee, requireRpc, shell)
 }
 
 /** @throws TypeError when the class of `instance` does not take calls */

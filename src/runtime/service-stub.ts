@@ -24,11 +24,8 @@ import {
   type Receiver,
   sendCall,
 } from '../objects/index.ts'
-import { createObjectStub, type Operation, refusingCalls } from '../rpc/index.ts'
+import { createObjectStub, type Operation, refusingCalls, stubKind } from '../rpc/index.ts'
 import { callFetch, packResponse } from './fetch-handler.ts'
-
-// Where the requests of a stub go. Keyed by what user code holds, which is a proxy of the class below.
-const callees = new WeakMap<object, () => Callee>()
 
 /** What all stubs of services and objects have; exported by `cloudflare:workers` for `instanceof`. */
 export class ServiceStub {
@@ -39,10 +36,10 @@ export class ServiceStub {
 
   /** Sends a request to the service or object; the answer is a delivered event. */
   async fetch(input?: unknown, init?: UserRequestInit): Promise<UserResponse> {
-    const findCallee = callees.get(this)
-    if (findCallee === undefined) throw illegalInvocation()
+    const capability = capabilityOf(this)
+    if (capability === undefined) throw illegalInvocation()
     if (input === undefined) throw wrongParameter('Fetcher', 'fetch', 1, 'Request or string')
-    return fetchFrom(findCallee, input, init)
+    return fetchFrom(capability.findCallee, input, init)
   }
 
   /** There are no sockets over TCP here. */
@@ -101,24 +98,34 @@ export function createServiceStub(
   }
   const pass = shell.mayTravel ? () => createServiceStub(findCallee, check) : undefined
   const travel = refusal === undefined ? pass : refuse
-  const stub = createObjectStub(capability, { shell: shell.object, type: shell.type, travel })
-  callees.set(stub, findCallee)
-  return stub
+  return createObjectStub(capability, { shell: shell.object, type: shell.type, travel })
+}
+
+function capabilityOf(value: object): CalleeCapability | undefined {
+  const kind = stubKind(value)
+  if (kind?.kind !== 'object' || !(kind.capability instanceof CalleeCapability)) return undefined
+  return kind.capability
+}
+
+/** Where the calls of a stub go now; undefined when `value` is no stub of a service or object. */
+export function calleeOf(value: unknown): Callee | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return capabilityOf(value)?.findCallee()
 }
 
 /** An object, or an entrypoint of a worker, as what calls begin with. It lives without claims. */
 class CalleeCapability extends GatedCapability {
-  readonly #findCallee: () => Callee
+  readonly findCallee: () => Callee
   readonly #receiver: Receiver
 
   constructor(findCallee: () => Callee, check: (instance: object) => void) {
     super()
-    this.#findCallee = findCallee
+    this.findCallee = findCallee
     this.#receiver = { kind: 'entrypoint', check }
   }
 
   send(operation: Operation): void {
-    this.#findCallee().deliver(new InboundRpc(operation, this.#receiver))
+    this.findCallee().deliver(new InboundRpc(operation, this.#receiver))
   }
 
   retain(): void {}

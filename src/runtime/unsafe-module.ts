@@ -1,7 +1,7 @@
 import { assert, definePlatformClass } from '../base/index.ts'
 import { gated, ownerHere } from '../globals/index.ts'
-import { residentOf } from './namespace.ts'
-import type { ObjectTable } from './object-table.ts'
+import { type ObjectTable, Resident } from './object-table.ts'
+import { calleeOf } from './service-stub.ts'
 import { systemTimers } from './system-timers.ts'
 
 const pollMs = 2
@@ -21,8 +21,8 @@ export class UnsafeModule {
   /** Waits until the object has nothing under way, and drops its instance. */
   evict(stub: unknown, options?: unknown): Promise<void> {
     const sockets = socketsOption(options)
-    const resident = residentOf(stub)
-    if (resident === undefined) {
+    const resident = calleeOf(stub)
+    if (!(resident instanceof Resident)) {
       throw new TypeError(
         "Failed to execute 'evict' on 'UnsafeModule': parameter 1 is not of type 'Fetcher'.",
       )
