@@ -26,6 +26,10 @@ Options:
   --confirm-delay MS    Delay every confirmation of durability, to see what the output gate holds (0)
   --storage-delay MS    Make storage take time, to see what the input gate holds: keys and values
                         only, no SQL, with a write-back cache before them (0: SQLite, which never waits)
+  --limits NAME         reference (default), or production: what objects may store and compute where
+                        the reference is hosted
+  --cpu-limit MS        What an object may compute after an event (30000 with production, else any)
+  --database-limit B    Bytes of one object's database (10 GB with production, else any)
   --help                Show this`
 
 /** Runs one command. @returns the exit code */
@@ -68,6 +72,9 @@ function parseServe(values: readonly string[]): ServeArguments | 'help' {
     data: { type: 'string' },
     'confirm-delay': { type: 'string' },
     'storage-delay': { type: 'string' },
+    limits: { type: 'string' },
+    'cpu-limit': { type: 'string' },
+    'database-limit': { type: 'string' },
   })
   if (options.help === true) return 'help'
   const [project, ...others] = positionals
@@ -84,7 +91,22 @@ function parseServe(values: readonly string[]): ServeArguments | 'help' {
     data: options.data,
     confirmDelayMs: parseNumber('--confirm-delay', options['confirm-delay'] ?? '0', 3_600_000),
     storageDelayMs: parseNumber('--storage-delay', options['storage-delay'] ?? '0', 3_600_000),
+    limits: parseLimits(options.limits ?? 'reference'),
+    cpuLimitMs: parseLimit('--cpu-limit', options['cpu-limit'], 86_400_000),
+    databaseBytesMax: parseLimit('--database-limit', options['database-limit'], 2 ** 50),
   }
+}
+
+function parseLimits(name: string): 'reference' | 'production' {
+  if (name === 'reference' || name === 'production') return name
+  throw new UsageError(`--limits is '${name}', reference or production was wanted`)
+}
+
+function parseLimit(option: string, text: string | undefined, max: number): number | undefined {
+  if (text === undefined) return undefined
+  const value = parseNumber(option, text, max)
+  if (value === 0) throw new UsageError(`${option} is '0', a number above 0 was wanted`)
+  return value
 }
 
 function version(): string {

@@ -10,6 +10,9 @@ export interface ServeArguments {
   readonly data: string | undefined
   readonly confirmDelayMs: number
   readonly storageDelayMs: number
+  readonly limits: 'reference' | 'production'
+  readonly cpuLimitMs: number | undefined
+  readonly databaseBytesMax: number | undefined
 }
 
 /** Serves a project until a signal comes or its shard ends. @returns the exit code */
@@ -26,6 +29,11 @@ export async function serve(options: ServeArguments): Promise<number> {
       data: options.data ?? join(project.root, '.sluice', 'data'),
       confirmDelayMs: options.confirmDelayMs,
       storageDelayMs: options.storageDelayMs,
+      limits: options.limits,
+      ...(options.cpuLimitMs === undefined ? {} : { cpuLimitMs: options.cpuLimitMs }),
+      ...(options.databaseBytesMax === undefined
+        ? {}
+        : { databaseBytesMax: options.databaseBytesMax }),
       shard: 'thread',
     })
   } catch (error) {

@@ -4,6 +4,8 @@ import { copyError } from '../rpc/index.ts'
 import type { Answer, DurableStore } from '../storage/index.ts'
 import { currentTurn, type Entry, type Outgoing, pump } from '../turns/index.ts'
 import { alarmCall, type AlarmRing } from './alarm-call.ts'
+import type { InboundCall } from './call.ts'
+import { CpuLimit } from './cpu-limit.ts'
 import { EventOwner, isThenable } from './event-owner.ts'
 import type { HibernatableSockets } from './hibernatable-sockets.ts'
 import { ObjectAlarm } from './object-alarm.ts'
@@ -23,6 +25,8 @@ export interface IncarnationOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly compatibility: Compatibility
+  /** What the object may compute after an event has come to it, in milliseconds. */
+  readonly cpuMs?: number | undefined
   /** The object's hibernatable sockets; they outlive this incarnation when it is evicted. */
   readonly sockets: HibernatableSockets
   /** A facet of another object: it has no alarm. */
@@ -56,6 +60,7 @@ export class Incarnation extends EventOwner {
   readonly #rootEntry: Entry
   #instance: object | undefined
   #isConstructed = false
+  readonly #cpu: CpuLimit | undefined
   #isEndedByParent = false
 
   constructor(options: IncarnationOptions) {
@@ -68,6 +73,7 @@ export class Incarnation extends EventOwner {
     this.sockets = options.sockets
     this.compatibility = options.compatibility
     this.#options = options
+    this.#cpu = options.cpuMs === undefined ? undefined : new CpuLimit(options.cpuMs)
     this.#inputGate = new InputGate({ broken: (error) => this.break(error) })
     this.#outputGate = new OutputGate({ broken: (error) => this.break(error) })
     this.#rootEntry = this.#entryThrough(this.#inputGate)
@@ -98,7 +104,19 @@ export class Incarnation extends EventOwner {
     return gate === this.#inputGate ? this.#rootEntry : this.#entryThrough(gate)
   }
 
+  override enter<R>(run: () => R): R {
+    this.#cpu?.turnStarted()
+    return super.enter(run)
+  }
+
+  override deliver(call: InboundCall, entry?: Entry): void {
+    this.#cpu?.eventCame()
+    super.deliver(call, entry)
+  }
+
   turnEnded(): void {
+    const excess = this.#cpu?.turnEnded()
+    if (excess !== undefined) this.break(excess)
     if (this.broken === undefined) this.store.turnEnded()
     else this.store.turnAborted()
   }
@@ -236,6 +254,7 @@ export class Incarnation extends EventOwner {
    * than `timeLimitMs` (0: no limit). [WS21]
    */
   deliverEvent(what: string, timeLimitMs: number, handle: (instance: object) => unknown): void {
+    this.#cpu?.eventCame()
     this.waitStarted()
     this.#rootEntry.deliverLater(() => {
       let result: unknown

@@ -1,4 +1,5 @@
 import { DurableError, newestCompatibility } from '../base/index.ts'
+import { localLimits } from '../storage/index.ts'
 import type { RecentEntry } from './catalogue.ts'
 import { ObjectTable } from './object-table.ts'
 import { ShardLog } from './shard-log.ts'
@@ -67,6 +68,7 @@ function openTable(log: ShardLog): ObjectTable {
     nameOf: (key) => log.catalogue.nameOf(key),
     facetsOf: (key) => log.catalogue.facetsOf(key),
     storageDelayMs: 0,
+    limitsOf: () => localLimits,
     openDatabases: 100,
     // No object ever wakes.
     compatibility: newestCompatibility,

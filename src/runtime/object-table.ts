@@ -23,6 +23,7 @@ import {
   ObjectStore,
   OpenDatabases,
   type PendingState,
+  type StorageLimits,
   readObjectImage,
   writeObjectImage,
 } from '../storage/index.ts'
@@ -58,6 +59,10 @@ export interface ObjectTableOptions {
   readonly facetsOf: (key: string) => Iterable<KnownFacet>
   /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
   readonly storageDelayMs: number
+  /** What an object may store. */
+  readonly limitsOf: (key: string) => StorageLimits
+  /** What an object may compute after an event has come to it, in milliseconds. */
+  readonly cpuMs?: number | undefined
   readonly compatibility: Compatibility
   readonly report: (message: string, error: unknown) => void
 }
@@ -226,6 +231,7 @@ export class ObjectTable {
       onFileChanged: () => this.#unsynced.add(key),
       openDatabases: this.#databases,
       errorFormat: this.#errorFormat,
+      limits: this.#options.limitsOf(key),
     })
     this.#pending.delete(key)
     this.#stores.set(key, store)
@@ -557,6 +563,7 @@ export class Resident implements Callee {
       clock,
       timers,
       compatibility,
+      cpuMs: this.#table.options.cpuMs,
       sockets: this.#sockets,
       isFacet: this.#home.number > 0,
       deleteFacets: (by) => {

@@ -15,6 +15,8 @@ import { ObjectTable } from './object-table.ts'
 import { ProjectBindings } from './project-bindings.ts'
 import { importProject } from './project-source.ts'
 import { scopeExports } from './project-scope.ts'
+import { type ShardLimits, storageLimitsOf } from './shard-limits.ts'
+import { TurnWatch } from './turn-watch.ts'
 import { ShardAlarms } from './shard-alarms.ts'
 import { ShardLog } from './shard-log.ts'
 import { backgroundTimers, systemClock, systemRandom, systemTimers } from './system-timers.ts'
@@ -35,6 +37,9 @@ export interface ShardOptions {
   readonly openDatabases: number
   /** Objects have keys and values only, in storage that takes this long to answer; 0: SQLite. */
   readonly storageDelayMs: number
+  readonly limits: ShardLimits
+  /** Where the shard tells of its turns, for a watchdog on another thread. */
+  readonly turnBuffer?: SharedArrayBuffer
 }
 
 export interface ProjectDescription {
@@ -97,6 +102,7 @@ export class Shard {
   static async start(options: ShardOptions): Promise<Shard> {
     installGlobals()
     guardProcess()
+    if (options.turnBuffer !== undefined) new TurnWatch(options.turnBuffer).tell()
     const bindings = new ProjectBindings(options.project)
     const { compatibilityDate, compatibilityFlags } = options.project
     const compatibility = compatibilityOf(compatibilityDate, compatibilityFlags)
@@ -121,6 +127,8 @@ export class Shard {
       nameOf: (key) => log.catalogue.nameOf(key),
       facetsOf: (key) => log.catalogue.facetsOf(key),
       storageDelayMs: options.storageDelayMs,
+      limitsOf: storageLimitsOf(options.project, options.limits),
+      cpuMs: options.limits.cpuMs,
       compatibility,
       report,
     })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ConfigError, loadProject } from '../config/index.ts'
 import { hostBodyOf, messageOfHostRequest, native, type ResponseMessage } from '../globals/index.ts'
+import type { ShardLimits } from '../runtime/index.ts'
 import { receiveWebSocket, type UserWebSocket } from '../sockets/index.ts'
 import { type ShardHost, startInline, startProcess, startThread } from './shard-host.ts'
 
@@ -28,6 +29,20 @@ export interface RuntimeOptions {
    * then have keys and values only, no SQL, and a cache before them; nothing is less durable.
    */
   readonly storageDelayMs?: number
+  /**
+   * `'reference'` (default): what the reference allows by itself. `'production'`: what it allows where it
+   * is hosted, with its texts: 128 keys a call, 2 MB a row, 10 GB a database, 30 s of computing for an
+   * event; keys of 2,048 bytes and values of 128 KiB for classes without SQL.
+   */
+  readonly limits?: 'reference' | 'production'
+  /**
+   * What an object may compute after an event has come to it, in milliseconds; 30,000 with the limits of
+   * `'production'`, otherwise any time. One that used more is reset. A turn that does not end at all ends
+   * its shard, all objects with it, when the shard is a thread or a process; inline, nobody can.
+   */
+  readonly cpuLimitMs?: number
+  /** Of one object's database; 10,000,000,000 with the limits of `'production'`, otherwise none. */
+  readonly databaseBytesMax?: number
   /** An object without anything under way for this long leaves memory; 10,000 by default. */
   readonly idleMs?: number
   /**
@@ -96,6 +111,7 @@ export interface Runtime {
  * ```
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const limits = limitsOf(options)
   const path = options.project ?? options.main
   if (path === undefined) {
     throw new ConfigError('Cannot start a runtime: neither `project` nor `main` is given')
@@ -129,6 +145,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       confirmDelayMs: options.confirmDelayMs ?? 0,
       logSegmentBytes: options.logSegmentBytes ?? 256 * 1024 * 1024,
       storageDelayMs: options.storageDelayMs ?? 0,
+      limits,
       idleMs: options.idleMs ?? 10_000,
       openDatabases: options.openDatabases ?? 1000,
     })
@@ -163,6 +180,28 @@ function runtimeOf(shard: ShardHost, removeTemporary: () => void): Runtime {
       closing ??= close()
       return closing
     },
+  }
+}
+
+const productionCpuMs = 30_000
+
+/** @throws ConfigError for what is none of the limits */
+function limitsOf(options: RuntimeOptions): ShardLimits {
+  const { limits: name = 'reference', cpuLimitMs, databaseBytesMax } = options
+  if (name !== 'reference' && name !== 'production') {
+    throw new ConfigError(
+      `Cannot use the limits '${String(name)}': 'reference' or 'production' was wanted`,
+    )
+  }
+  for (const [option, value] of Object.entries({ cpuLimitMs, databaseBytesMax })) {
+    if (value !== undefined && !(Number.isFinite(value) && value > 0)) {
+      throw new ConfigError(`Cannot use the ${option} ${value}: a number above 0 was wanted`)
+    }
+  }
+  return {
+    name,
+    databaseBytes: databaseBytesMax,
+    cpuMs: cpuLimitMs ?? (name === 'production' ? productionCpuMs : undefined),
   }
 }
 

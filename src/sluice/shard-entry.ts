@@ -1,7 +1,14 @@
 // Where a shard begins in a worker thread or a child process.
 
-import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { type Port, ProjectError, serveShard, Shard, type ShardOptions } from '../runtime/index.ts'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import {
+  type Port,
+  ProjectError,
+  serveShard,
+  Shard,
+  type ShardOptions,
+  TurnWatch,
+} from '../runtime/index.ts'
 import { type HttpServer, serveHttp } from '../server/index.ts'
 
 /** The first message of a shard: it is ready, or why it cannot be. */
@@ -53,8 +60,17 @@ async function start(options: ShardOptions): Promise<void> {
   port.send({ kind: 'started' } satisfies StartMessage)
 }
 
+function startWatched(options: ShardOptions): Promise<void> {
+  const { cpuMs } = options.limits
+  if (cpuMs === undefined) return start(options)
+  const { buffer } = new TurnWatch()
+  const path = import.meta.url.endsWith('.ts') ? './watchdog-entry.ts' : './watchdog-entry.js'
+  new Worker(new URL(path, import.meta.url), { workerData: { buffer, limitMs: cpuMs } }).unref()
+  return start({ ...options, turnBuffer: buffer })
+}
+
 if (isMainThread) {
-  process.once('message', (options) => void start(options as ShardOptions))
+  process.once('message', (options) => void startWatched(options as ShardOptions))
   // Signals of the terminal reach the whole group; the front decides when to stop.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => {})

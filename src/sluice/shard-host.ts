@@ -11,6 +11,8 @@ import {
   Shard,
   type ShardLink,
   type ShardOptions,
+  stuckText,
+  TurnWatch,
 } from '../runtime/index.ts'
 import { type HttpServer, serveHttp } from '../server/index.ts'
 import type { StartMessage } from './shard-entry.ts'
@@ -51,7 +53,18 @@ export async function startInline(options: ShardOptions): Promise<ShardHost> {
 
 /** Runs the shard in a worker thread of this process. */
 export function startThread(options: ShardOptions): Promise<ShardHost> {
-  const worker = new Worker(entry, { workerData: options })
+  const watch = new TurnWatch()
+  const worker = new Worker(entry, { workerData: withWatch(options, watch) })
+  const { cpuMs } = options.limits
+  let stuck: DurableError | undefined
+  const stopWatch =
+    cpuMs === undefined
+      ? (): void => {}
+      : watch.look(cpuMs, (label, runsForMs) => {
+          stuck = new DurableError(stuckText(label, runsForMs, cpuMs))
+          console.error(`sluice: ${stuck.message}`)
+          void worker.terminate()
+        })
   const port: Port = {
     send: (message) => worker.postMessage(message),
     onMessage: (listener) => worker.on('message', listener),
@@ -59,14 +72,20 @@ export function startThread(options: ShardOptions): Promise<ShardHost> {
   return host(port, {
     onEnd: (ended) => {
       worker.on('error', (error) => ended(error))
-      worker.on('exit', (code) =>
-        ended(new DurableError(`the shard's thread ended with code ${code}`)),
-      )
+      worker.on('exit', (code) => {
+        stopWatch()
+        ended(stuck ?? new DurableError(`the shard's thread ended with code ${code}`))
+      })
     },
     end: async () => {
       await worker.terminate()
     },
   })
+}
+
+// Turns are told of only where somebody looks: it costs something in each.
+function withWatch(options: ShardOptions, { buffer }: TurnWatch): ShardOptions {
+  return options.limits.cpuMs === undefined ? options : { ...options, turnBuffer: buffer }
 }
 
 /** Runs the shard in a child process. */

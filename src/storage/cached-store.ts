@@ -8,14 +8,9 @@ import {
   type KvCacheOptions,
 } from './kv-cache.ts'
 import type { KvListOptions } from './kv-table.ts'
+import { hostedKvLimits, requireKey, requirePairs, requireValue } from './limits.ts'
 import type { StoreListener, StoreTransaction } from './store-types.ts'
 import { decodeValue, encodeValue, type ErrorFormat } from './values.ts'
-
-// Of the reference's KV-backed objects (reference 1.7); a value may exceed its limit by V8's header.
-const keyBytesMax = 2048
-const valueBytesMax = 131_072
-const valueSlackBytes = 34
-const pairsMax = 128
 
 /** An object whose durable memory is a store that takes time: keys and values only, no SQL. */
 export class CachedStore implements DurableStore {
@@ -51,11 +46,7 @@ export class CachedStore implements DurableStore {
   }
 
   kvGetMany(keys: readonly string[], options?: CacheReadOptions): Answer<Map<string, unknown>> {
-    if (keys.length > pairsMax) {
-      throw new RangeError(
-        `Maximum number of key value pairs is ${pairsMax}. ${keys.length} pairs were provided.`,
-      )
-    }
+    requirePairs(keys.length, hostedKvLimits)
     return this.#cache.getMany(keys.map(checkedKey), options).map((found) => {
       return new Map([...found].map(([key, bytes]) => [key, decodeValue(bytes)]))
     })
@@ -135,18 +126,14 @@ export class CachedStore implements DurableStore {
   }
 }
 
+// A remote store is a KV-backed one: it has the limits of those.
 function checkedKey(key: string): string {
-  const bytes = Buffer.byteLength(key)
-  if (bytes <= keyBytesMax) return key
-  throw new RangeError(
-    `Keys cannot be larger than ${keyBytesMax} bytes. A key of size ${bytes} was provided.`,
-  )
+  requireKey(key, hostedKvLimits)
+  return key
 }
 
 function encodeChecked(value: unknown, errors: ErrorFormat): Uint8Array {
   const bytes = encodeValue(value, errors)
-  if (bytes.byteLength <= valueBytesMax + valueSlackBytes) return bytes
-  throw new RangeError(
-    `Values cannot be larger than ${valueBytesMax} bytes. A value of size ${bytes.byteLength} was provided.`,
-  )
+  requireValue(bytes, hostedKvLimits)
+  return bytes
 }

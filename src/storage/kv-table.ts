@@ -1,7 +1,6 @@
 import type { KeyRange } from './key-order.ts'
 import type { OpenRead, OpenReads } from './open-reads.ts'
-import { type DatabaseSync, requireRowFits, type StatementSync } from './sqlite.ts'
-import { encodeValue, type ErrorFormat } from './values.ts'
+import type { DatabaseSync, StatementSync } from './sqlite.ts'
 
 export interface KvListOptions {
   start?: string | undefined
@@ -70,15 +69,4 @@ export class KvTable {
     const free = statement
     return this.#reads.open(free.iterate(...values), () => this.#lists.set(sql, free))
   }
-}
-
-/**
- * The bytes of a value. What the overlay takes, the table must take later. [ST23]
- *
- * @throws DataCloneError for functions, symbols and the like; Error for what is too long
- */
-export function encodeRow(key: string, value: unknown, errorFormat?: ErrorFormat): Uint8Array {
-  const bytes = encodeValue(value, errorFormat)
-  requireRowFits(key, bytes)
-  return bytes
 }

@@ -1,6 +1,7 @@
 import { makeDatabaseFile } from './database-file.ts'
 import { KvTable } from './kv-table.ts'
 import { OpenReads } from './open-reads.ts'
+import { localLimits, type StorageLimits } from './limits.ts'
 import type { Overlay } from './overlay.ts'
 import { SqlDatabase, type StatementRunner } from './sql-database.ts'
 import {
@@ -32,10 +33,10 @@ export class ObjectDatabase {
   readonly #selectAlarm: StatementSync
   #insertAlarm: StatementSync | undefined
 
-  constructor(path: string, run: StatementRunner) {
+  constructor(path: string, run: StatementRunner, limits: StorageLimits = localLimits) {
     this.path = path
     this.isNew = makeDatabaseFile(path)
-    this.db = openDatabase(path)
+    this.db = openDatabase(path, limits)
     this.wal = new WalReader(path)
     try {
       this.kv = new KvTable(this.db, this.#kvReads)

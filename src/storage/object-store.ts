@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import {
   assert,
   type CommitRecord,
@@ -17,6 +17,7 @@ import type { KvListOptions } from './kv-table.ts'
 import { KvView } from './kv-view.ts'
 import { ObjectDatabase, recoverFromWal } from './object-database.ts'
 import { alarmMsMax, Overlay, type PendingState } from './overlay.ts'
+import { localLimits } from './limits.ts'
 import { LoggedName } from './logged-name.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { SqlPart } from './sql-part.ts'
@@ -29,7 +30,7 @@ import {
   type StoreTransaction,
   type WriteOptions,
 } from './store-types.ts'
-import { type Scope, Scopes } from './transaction-scope.ts'
+import { runInScope, type Scope, Scopes } from './transaction-scope.ts'
 import type { WalCommit } from './wal.ts'
 
 /**
@@ -48,6 +49,8 @@ export class ObjectStore implements CommitSource, DurableStore {
   readonly #kv: KvPart
   #database: ObjectDatabase | undefined
   #hasFile: boolean
+  // Of the database after the last commit.
+  #pages: number
   readonly #name: LoggedName
   #listener: StoreListener | undefined
   #failure: Failure | undefined
@@ -86,10 +89,17 @@ export class ObjectStore implements CommitSource, DurableStore {
       requireUsable: () => this.#requireUsable(),
       read: (act) => this.#read(act),
       write: (how, act) => this.#write(how, act),
+      bytesAtMost: () => this.#pages * pageSize + this.#overlay.bytes,
+      bytes: () => this.databaseSize,
     }
-    this.#kv = new KvPart(access, this.#keys, this.#overlay, options.errorFormat ?? 'reference')
+    this.#kv = new KvPart(access, this.#keys, this.#overlay, {
+      errorFormat: options.errorFormat ?? 'reference',
+      limits: options.limits ?? localLimits,
+    })
     this.#confirmedState = new ConfirmedState(options.pending)
-    this.#hasFile = existsSync(options.path)
+    const size = statSync(options.path, { throwIfNoEntry: false })?.size
+    this.#hasFile = size !== undefined
+    this.#pages = (size ?? 0) / pageSize
     this.#name = new LoggedName(options.name)
   }
 
@@ -270,21 +280,9 @@ export class ObjectStore implements CommitSource, DurableStore {
   transactionSync<T>(callback: () => T): T {
     this.#requireUsable()
     this.#enterWrite()
-    const savepoint = this.#openSavepoint()
-    let value: T
-    try {
-      value = callback()
-    } catch (error) {
-      savepoint.rollback()
-      // The reference has a savepoint in SQLite whether or not anything was written.
-      this.#database?.abortStatements()
-      throw error
-    }
-    if (savepoint.state === 'rolled-back') {
-      throw new Error('Cannot commit transaction due to an earlier SQL critical error')
-    }
-    savepoint.commit()
-    return value
+    // The reference has a savepoint in SQLite whether or not anything was written.
+    const undone = (): void => this.#database?.abortStatements()
+    return runInScope(this.#openSavepoint(), callback, undone)
   }
 
   takeCommits(): readonly PendingCommit[] {
@@ -389,7 +387,11 @@ export class ObjectStore implements CommitSource, DurableStore {
     if (this.#database === undefined) {
       // [CT3] It may have been deleted since the store was opened, or the database was last closed.
       requireDatabaseFile(this.path, () => this.#confirmedState.hasFile || isKnown?.() === true)
-      this.#database = new ObjectDatabase(this.path, (statement) => this.#runSql(statement))
+      this.#database = new ObjectDatabase(
+        this.path,
+        (statement) => this.#runSql(statement),
+        this.#options.limits,
+      )
       this.#isFileNew = this.#database.isNew
       this.#hasFile = true
       this.#confirmedState.walEnd = 0
@@ -527,7 +529,10 @@ export class ObjectStore implements CommitSource, DurableStore {
     }
     this.#sequence += 1
     this.#unconfirmed.push(commit)
-    if (written !== undefined) this.#unconfirmedPages += 1
+    if (written !== undefined) {
+      this.#unconfirmedPages += 1
+      this.#pages = written.databasePages
+    }
     this.#options.log.enlist(this)
     const record: CommitRecord = {
       object: this.#options.object,

@@ -3,6 +3,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { constants, DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { localLimits, type StorageLimits } from './limits.ts'
 
 export { constants, type DatabaseSync, type StatementSync }
 
@@ -36,15 +37,12 @@ export function templateBytes(): Uint8Array {
 }
 
 /** Limits of the reference on SQLite (reference 1.10, 1.19). */
-const rowBytesMax = 8_388_642
 const limits = {
-  length: rowBytesMax,
   sqlLength: 100_000,
   column: 100,
   exprDepth: 100,
   compoundSelect: 5,
   vdbeOp: 25_000,
-  functionArg: 127,
   attach: 0,
   likePatternLength: 50,
   variableNumber: 100,
@@ -52,33 +50,18 @@ const limits = {
 }
 
 /**
- * Refuses a row of `_cf_KV` that SQLite would refuse when it is applied, by the same count.
- *
- * @throws Error with SQLite's text
- */
-export function requireRowFits(key: string, value: Uint8Array): void {
-  if (3 * key.length + value.byteLength + 32 < rowBytesMax) return
-  const keyBytes = Buffer.byteLength(key)
-  // A record begins with its header: its own length, and a number that tells type and length of each
-  // column.
-  const headerBytes = 1 + varintBytes(2 * keyBytes + 13) + varintBytes(2 * value.byteLength + 12)
-  if (headerBytes + keyBytes + value.byteLength > rowBytesMax) {
-    throw new Error('string or blob too big: SQLITE_TOOBIG')
-  }
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1
-  return bytes
-}
-
-/**
  * Opens one object's database file. `unix-none` opens in constant time however many are open, and
  * locks nothing: the data folder's lock stands in for that. SQLite never syncs: the log does.
  */
-export function openDatabase(path: string): DatabaseSync {
-  return openExclusive(path, { limits })
+export function openDatabase(path: string, allowed: StorageLimits = localLimits): DatabaseSync {
+  const { rowBytes, functionArguments, databaseBytes } = allowed
+  const db = openExclusive(path, {
+    limits: { ...limits, length: rowBytes, functionArg: functionArguments },
+  })
+  if (databaseBytes !== undefined) {
+    db.exec(`PRAGMA max_page_count = ${Math.floor(databaseBytes / pageSize)}`)
+  }
+  return db
 }
 
 /** As {@link openDatabase}, for what is not the program's own doing: without its limits. */

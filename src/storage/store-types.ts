@@ -1,5 +1,6 @@
 import type { CommitLog } from '../base/index.ts'
 import type { OpenDatabases } from './open-databases.ts'
+import type { StorageLimits } from './limits.ts'
 import type { PendingState } from './overlay.ts'
 import type { ErrorFormat } from './values.ts'
 
@@ -21,6 +22,8 @@ export interface StoreOptions {
   readonly openDatabases?: OpenDatabases
   /** How errors among values are written; as the reference does without it. */
   readonly errorFormat?: ErrorFormat
+  /** What the object may store; as the reference's local build without it. */
+  readonly limits?: StorageLimits
 }
 
 export interface WriteOptions {

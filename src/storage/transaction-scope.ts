@@ -91,3 +91,24 @@ export class Scopes {
     for (const scope of this.#open.splice(depth)) scope.abandon()
   }
 }
+
+/**
+ * Commits `scope` after `callback`, or undoes it when that throws, and calls `undone`.
+ *
+ * @throws what `callback` throws
+ */
+export function runInScope<T>(scope: Scope, callback: () => T, undone: () => void): T {
+  let value: T
+  try {
+    value = callback()
+  } catch (error) {
+    scope.rollback()
+    undone()
+    throw error
+  }
+  if (scope.state === 'rolled-back') {
+    throw new Error('Cannot commit transaction due to an earlier SQL critical error')
+  }
+  scope.commit()
+  return value
+}

@@ -48,6 +48,13 @@ function runTask(task: () => void): void {
   }
 }
 
+/** Told when a turn begins and ends, on the thread's hottest path. */
+export interface TurnListener {
+  /** @param label whose turn it is */
+  started(label: string): void
+  ended(): void
+}
+
 const turnsPerLoop = 256
 const loopBudgetMs = 2
 
@@ -65,6 +72,7 @@ export class Pump {
   #head = 0
   #isScheduled = false
   readonly #loopEnded = new Set<() => void>()
+  #listener: TurnListener | undefined
 
   /** Queues a turn. Never runs it before returning. [TN3] */
   post(owner: Owner, lock: TurnLock | undefined, run: () => void): void {
@@ -76,6 +84,14 @@ export class Pump {
   onLoopEnded(hook: () => void): () => void {
     this.#loopEnded.add(hook)
     return () => this.#loopEnded.delete(hook)
+  }
+
+  /** Tells `listener` of each turn, it alone. @returns how to stop that */
+  watchTurns(listener: TurnListener): () => void {
+    this.#listener = listener
+    return () => {
+      this.#listener = undefined
+    }
   }
 
   #schedule(): void {
@@ -110,6 +126,7 @@ export class Pump {
 
   #deliver(turn: Turn): void {
     current = turn
+    this.#listener?.started(turn.owner.label)
     try {
       turn.owner.enter(turn.run)
     } catch (error) {
@@ -118,6 +135,7 @@ export class Pump {
     drainTurn()
     turn.owner.turnEnded()
     current = undefined
+    this.#listener?.ended()
     turn.lock?.release()
     if (hostTasks.length > 0) this.#runHostTasks()
   }
