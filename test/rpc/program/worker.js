@@ -54,6 +54,26 @@ export class Host extends DurableObject {
   takeLog() {
     return this.log.splice(0)
   }
+  async many(callee) {
+    let calls = 0
+    for (let i = 0; i < 100; i += 1) {
+      const counter = await callee.counter()
+      await counter.increment()
+      counter[Symbol.dispose]()
+      await callee.counter().increment()
+      const both = await callee.both()
+      both[Symbol.dispose]()
+      await callee.callBack(() => i)
+      await callee.echo({ i, list: [i, 'text'] })
+      await attempt(() => callee.failWith('text'))
+      calls += 6
+    }
+    await callee.takeLog()
+    return calls
+  }
+  callBack(fn) {
+    return fn()
+  }
   both() {
     return { first: new Counter(this.log), second: new Counter(this.log) }
   }
@@ -267,6 +287,10 @@ const scenarios = {
     } catch (error) {
       return [error.constructor.name, error.message, Object.keys(error)]
     }
+  },
+  // 600 calls and disposals, by an object that lives on.
+  async many({ host, env }) {
+    return await host.many(env.Host.getByName('many callee'))
   },
   // A result that comes while a section runs is delivered after it; asked inside, within.
   async resultInSection({ host }) {
