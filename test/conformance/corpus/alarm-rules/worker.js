@@ -12,7 +12,7 @@ export class Subject extends CaseSubject {
   }
 
   async uniqueRing() {
-    await steps.set(this, 10)
+    await steps.set(this, 100)
     return steps.wait(this, 1)
   }
 }
@@ -58,7 +58,7 @@ const ring = (alarm, count = 1, more = {}) => ({
   steps,
   drive: async ({ fresh }) => {
     const object = fresh()
-    await object.do('set', 10)
+    await object.do('set', 100)
     const notes = await object.do('wait', count)
     await sleep(400)
     const later = await object.do('notes')
@@ -251,7 +251,7 @@ export default serve({
     seconds: 6,
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(4000)
       return object.do('notes')
@@ -270,7 +270,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       return object.do('wait', 3)
     },
   },
@@ -298,7 +298,7 @@ export default serve({
       const entries = hows.map(async (how) => {
         const object = fresh()
         await object.do('choose', how)
-        await object.do('set', 10)
+        await object.do('set', 100)
         await sleep(3500)
         return [how, await attempt(() => object.renew().do('wait', 2))]
       })
@@ -314,10 +314,10 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await sleep(175_000)
       const abandoned = await object.do('notes')
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 8)
       return [abandoned, await object.do('notes')]
     },
@@ -334,7 +334,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await sleep(3000)
       return object.renew().do('wait', 2)
     },
@@ -349,7 +349,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await sleep(4000)
       return object.renew().do('notes')
     },
@@ -359,7 +359,7 @@ export default serve({
     alarm: (object) => note(object, 'rings'),
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 300)
+      await object.do('set', 2500)
       await attempt(() => object.do('abort'))
       return object.renew().do('wait', 1)
     },
@@ -382,7 +382,7 @@ export default serve({
         [0, 1, 2, 3, 4].map(async (index) => {
           const object = fresh()
           await object.do('choose', index)
-          await object.do('set', 10)
+          await object.do('set', 100)
           await sleep(4000)
           return object.renew().do('notes')
         }),
@@ -392,12 +392,12 @@ export default serve({
     steps,
     alarm: async (object) => {
       note(object, 'begins')
-      await sleep(200)
+      await sleep(1500)
       note(object, 'ends')
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await object.do('note', 'requests are served')
       await object.do('set', 0)
@@ -479,7 +479,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       return object.do('kept')
     },
@@ -509,7 +509,7 @@ export default serve({
     alarm: (object) => note(object, [object.ctx.id.name, object.log.length]),
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 300)
+      await object.do('set', 2500)
       await attempt(() => object.do('abort'))
       return object.renew().do('wait', 1)
     },
@@ -556,7 +556,7 @@ export default serve({
     seconds: 5,
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await sleep(3500)
       return object.do('notes')
     },
@@ -569,7 +569,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       return object.do('log')
     },
@@ -583,7 +583,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(100)
       const between = await object.do('seen')
@@ -602,10 +602,10 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(100)
-      await object.do('set', 20)
+      await object.do('set', 100)
       const notes = await object.do('wait', 2)
       await sleep(3000)
       return [notes, await object.do('notes')]
@@ -620,7 +620,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(100)
       await object.do('delete')
@@ -637,7 +637,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(100)
       await object.do('deleteAll')
@@ -654,7 +654,7 @@ export default serve({
     },
     drive: async ({ fresh }) => {
       const object = fresh()
-      await object.do('set', 10)
+      await object.do('set', 100)
       await object.do('wait', 1)
       await sleep(100)
       await attempt(() => object.do('abort'))
