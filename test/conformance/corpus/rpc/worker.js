@@ -96,6 +96,17 @@ export class Rpc extends DurableObject {
   log = []
   kept
   field = 'field'
+  constructor(ctx, env) {
+    super(ctx, env)
+    if (ctx.id.name === 'throwing constructor') {
+      throw Object.assign(new TypeError('in the constructor'), { own: 1 })
+    }
+    if (ctx.id.name === 'failing section') {
+      void ctx.blockConcurrencyWhile(async () => {
+        throw Object.assign(new RangeError('in the section'), { own: 1 })
+      })
+    }
+  }
   arrow = () => 'arrow'
   #private = 1
   get getter() {
@@ -415,7 +426,10 @@ export class Rpc extends DurableObject {
   async rejectedPromiseInside() {
     return { p: Promise.reject(new Error('x')) }
   }
-  fetch() {
+  fetch(request) {
+    const { searchParams } = new URL(request.url)
+    if (searchParams.has('throw')) this.throwAny(searchParams.get('throw'))
+    if (searchParams.has('abort')) this.ctx.abort('aborted in fetch')
     return new Response('from fetch')
   }
   alarm() {}
@@ -1471,6 +1485,55 @@ on('R15.4 abort', async ({ env }) => {
     ]
   }
   return out
+})
+
+on('R15.5 what fetch() throws', async ({ stub }) => {
+  const kinds = [
+    'string',
+    'custom',
+    'subclass',
+    'cause',
+    'overloaded',
+    'dom',
+    'function_property',
+    'truthy_traits',
+    'object',
+  ]
+  const out = {}
+  for (const kind of kinds) {
+    try {
+      await stub.fetch(`http://x/?throw=${kind}`)
+    } catch (e) {
+      out[kind] = [e?.constructor?.name, e?.name, e?.message, Object.keys(e), plain(e)]
+    }
+  }
+  return out
+})
+on('R15.6 what the constructor throws, and a section in it', async ({ env }) => {
+  const out = []
+  for (const name of ['throwing constructor', 'failing section']) {
+    const stub = env.Rpc.getByName(name)
+    out.push(
+      await attempt(() => stub.hi()),
+      await attempt(() => stub.hi()),
+      await attempt(() => stub.getter),
+    )
+    out.push(await attempt(() => env.Rpc.getByName(name).hi()))
+  }
+  return out
+})
+on('R15.7 abort in fetch, and a section that fails', async ({ stub, env }) => {
+  const inFetch = await attempt(() => stub.fetch('http://x/?abort=1'))
+  const failing = env.Rpc.getByName('section that fails')
+  const calls = [
+    attempt(() =>
+      failing.section(() => {
+        throw new RangeError('by the callback')
+      }),
+    ),
+    attempt(() => failing.hi()),
+  ]
+  return [inFetch, ...(await Promise.all(calls)), await attempt(() => failing.hi())]
 })
 
 export default serve(cases)
