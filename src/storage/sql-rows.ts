@@ -8,6 +8,8 @@ export interface SqlRows {
   readonly columnNames: readonly string[]
   /** The next row; undefined after the last. */
   next(): SqlValue[] | undefined
+  /** All rows that are left. */
+  drain(): SqlValue[][]
   /** Lets go of the rows that were not taken. */
   end(): void
   readonly rowsRead: number
@@ -56,6 +58,19 @@ export class LazyRows implements SqlRows {
     return toValues(row, this.#integers)
   }
 
+  drain(): SqlValue[][] {
+    const rows: SqlValue[][] = []
+    const first = this.#isFirst ? this.next() : undefined
+    if (first !== undefined) rows.push(first)
+    this.#sql.step(this.#prepared, () => {
+      for (let row = this.#read.next(); row !== undefined; row = this.#read.next()) {
+        rows.push(toValues(row, this.#integers))
+        this.#returned += 1
+      }
+    })
+    return rows
+  }
+
   end(): void {
     this.#read.stop()
   }
@@ -101,6 +116,12 @@ export class WrittenRows implements SqlRows {
     if (row === undefined) return undefined
     this.#taken += 1
     return toValues(row, this.#integers)
+  }
+
+  drain(): SqlValue[][] {
+    const rows = this.#rows.slice(this.#taken)
+    this.#taken = this.#rows.length
+    return rows.map((row) => toValues(row, this.#integers))
   }
 
   end(): void {
