@@ -165,8 +165,9 @@ export class Cursor {
     this.#access()
     const first = this.#ahead
     if (first === undefined) return []
-    this.#ahead = undefined
+    // First: a cursor that was cancelled says so each time.
     const rows = this.#rows.drain()
+    this.#ahead = undefined
     rows.unshift(first)
     return rows
   }
