@@ -56,8 +56,6 @@ export const programs: readonly Program[] = [
         path: '/edge',
         recording: 'expected.json',
         variable: ['.dbsize'],
-        // Bookmarks are yet to come.
-        intended: [/^\.getbm$/, /^\.pitr$/],
       },
     ],
   },
