@@ -318,8 +318,8 @@ const scopes = () =>
 
 const modules = () =>
   askAll({
-    workers: () => Object.keys(workers).filter((name) => !name.startsWith('RpcP') && name !== 'RpcStub'),
-    kinds: () => Object.entries(workers).filter(([name]) => !name.startsWith('RpcP') && name !== 'RpcStub').map(([, value]) => typeof value),
+    workers: () => Object.keys(workers),
+    kinds: () => Object.values(workers).map((value) => typeof value),
     durableObjects: () => Object.entries(durableObjects).map(([name, value]) => `${name} ${typeof value}`),
     retryable: () => [durableObjects.retryable(), durableObjects.retryable(C.prototype.hi)].map(String),
     retryableNumber: () => durableObjects.retryable(C.prototype.hi, 5),
