@@ -19,7 +19,7 @@ export interface KvOperation {
  * state after commit `sequence - 1` to the state after commit `sequence`.
  */
 export interface CommitRecord {
-  /** `<namespace key>/<64 hex digits>`; names the object in the log and its file on disk. */
+  /** `<namespace key>/<64 hex digits>`, and `.<number>` for a facet; names it in the log and on disk. */
   readonly object: string
   /**
    * The text that the object's id was made from, if it is known and may not have been logged before;
