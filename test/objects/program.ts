@@ -6,7 +6,6 @@ interface Env {
   Probe: DurableObjectNamespace<Probe>
   Picky: DurableObjectNamespace<Picky>
   Plain: DurableObjectNamespace
-  UPSTREAM: string
 }
 
 type Told = { name: string; message: string; [property: string]: unknown }
@@ -202,13 +201,13 @@ export class Probe extends DurableObject<Env> {
     })
   }
 
-  async upstream(): Promise<unknown> {
-    const response = await fetch(this.env.UPSTREAM, { method: 'POST', body: 'hello' })
+  async upstream(address: string): Promise<unknown> {
+    const response = await fetch(address, { method: 'POST', body: 'hello' })
     const sections: string[] = []
     await this.ctx.blockConcurrencyWhile(async () => {
-      sections.push(await (await fetch(this.env.UPSTREAM)).text())
+      sections.push(await (await fetch(address)).text())
     })
-    const reader = (await fetch(this.env.UPSTREAM)).body?.getReader()
+    const reader = (await fetch(address)).body?.getReader()
     let bytes = 0
     for (;;) {
       const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
@@ -269,7 +268,7 @@ const scenarios: Record<string, (env: Env, query: URLSearchParams) => Promise<un
   timersAndSections: (env) => env.Probe.getByName('timers').timersAndSections(),
   cryptoAndBodies: (env) => env.Probe.getByName('bodies').cryptoAndBodies(),
   values: (env) => env.Probe.getByName('caller').values(),
-  upstream: (env) => env.Probe.getByName('upstream').upstream(),
+  upstream: (env, query) => env.Probe.getByName('upstream').upstream(query.get('address') ?? ''),
   async order(env) {
     const stub = env.Probe.getByName('order')
     await Promise.all(Array.from({ length: 50 }, (_, i) => stub.note(String(i))))
