@@ -574,6 +574,20 @@ export default serve({
       return object.do('log')
     },
   },
+  'R12.35 a facet cannot set an alarm': {
+    steps: {
+      ...steps,
+      inFacet: async ({ ctx }) => {
+        const facet = ctx.facets.get('inner', () => ({ class: ctx.exports.Subject }))
+        return [
+          await attempt(() => facet.step('set', [60_000])),
+          await attempt(() => facet.step('delete', [])),
+          await attempt(() => facet.step('seen', [])),
+        ]
+      },
+    },
+    drive: ({ fresh }) => fresh().do('inFacet'),
+  },
   'R12.36 R12.37 between the retries: what is seen, and requests are served': {
     steps,
     seconds: 6,
