@@ -11,6 +11,7 @@ const checks: [name: string, command: string, ...values: string[]][] = [
   ['rooms', process.execPath, 'tools/rooms.ts'],
   ['tidy', process.execPath, 'tools/tidy.ts'],
   ['spec coverage', process.execPath, 'tools/spec-coverage.ts'],
+  ['compatibility', process.execPath, 'test/conformance/compatibility.ts', '--check'],
 ]
 
 let isGood = true
