@@ -48,7 +48,7 @@ const writeAlarm =
   'INSERT INTO objects (namespace, id, name, alarm) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = coalesce(excluded.name, name), alarm = excluded.alarm WHERE alarm IS NOT excluded.alarm OR name IS NOT coalesce(excluded.name, name)'
 
 // One transaction of the catalogue: so few that it delays no turn by more than a millisecond or two.
-const entriesPerCommit = 200
+const entriesPerCommit = 50
 
 /**
  * Which objects exist on a shard, their names and alarms. [CT1]

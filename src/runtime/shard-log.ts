@@ -290,7 +290,18 @@ function recover(folder: DataFolder): {
   })
   for (const path of report.deadPaths) unlinkSync(path)
   if (report.deadPaths.length > 0) syncDirectory(folder.logDirectory)
+  if (report.segments.length > 0)
+    console.error(`sluice: ${describeRecovery(report, entries.length)}`)
   return { report, pending, entries, restored }
+}
+
+// [CL18] An orderly end leaves no log.
+function describeRecovery(report: RecoveryReport, objectCount: number): string {
+  const { recordCount, segments, tornBytes } = report
+  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  const torn =
+    tornBytes > 0 ? `; ${tornBytes} bytes of a batch that was not whole do not count` : ''
+  return `recovered from the log: commits ${recordCount}, objects ${objectCount}, segments ${segments.length}, bytes ${bytes}${torn}`
 }
 
 // [CT3] An object whose file was deleted or cut by hand cannot be restored from the log alone. Without

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ObjectStore, StoreTransaction } from '../../src/storage/index.ts'
@@ -76,6 +78,10 @@ class Program {
     this.step('flush', 'k', 0)
     while (this.#bench.log.confirmNext());
     assert.deepEqual(this.#replayed(), this.#now)
+    // Of very many programs none may leave a file open.
+    this.#bench.store.setListener(undefined)
+    this.#bench.store.close()
+    rmSync(dirname(this.#bench.path), { recursive: true })
   }
 
   // As when an object leaves memory and comes back.
