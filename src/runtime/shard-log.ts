@@ -48,6 +48,8 @@ export class ShardLog {
   readonly pending: Map<string, PendingState>
   /** Objects whose files recovery has written to, without a sync. */
   readonly restored: readonly string[]
+  /** What recovery did, in words; undefined when there was no log: an orderly end leaves none. [CL18] */
+  readonly recovery: string | undefined
   readonly catalogue: Catalogue
   readonly #folder: DataFolder
   readonly #log: FileLog
@@ -61,6 +63,7 @@ export class ShardLog {
   private constructor(folder: DataFolder, options: ShardLogOptions) {
     const { report, pending, entries, restored } = recover(folder)
     this.pending = pending
+    if (report.segments.length > 0) this.recovery = describeRecovery(report, entries.length)
     this.restored = restored
     this.#folder = folder
     this.#log = new FileLog({
@@ -290,12 +293,9 @@ function recover(folder: DataFolder): {
   })
   for (const path of report.deadPaths) unlinkSync(path)
   if (report.deadPaths.length > 0) syncDirectory(folder.logDirectory)
-  if (report.segments.length > 0)
-    console.error(`sluice: ${describeRecovery(report, entries.length)}`)
   return { report, pending, entries, restored }
 }
 
-// [CL18] An orderly end leaves no log.
 function describeRecovery(report: RecoveryReport, objectCount: number): string {
   const { recordCount, segments, tornBytes } = report
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)

@@ -114,6 +114,7 @@ export class Shard {
     })
     const worker = bindings.load(exports, compatibility, (error) => report('worker', error))
     const log = await ShardLog.open(options)
+    if (log.recovery !== undefined) console.error(`sluice: ${log.recovery}`)
     const table = new ObjectTable({
       directory: log.objectsDirectory,
       log: log.commits,
